@@ -1,0 +1,99 @@
+# Finds BoringSSL, in this order:
+#   1. a target BoringSSL::ssl that the parent project has already;
+#   2. BoringSSL_ROOT (variable or environment): an installation or a build tree of upstream
+#      BoringSSL, static or shared, also one built with BORINGSSL_PREFIX;
+#   3. Debian's package android-libboringssl-dev.
+# OpenSSL has headers and libraries of the same names; it is recognised and refused.
+#
+# Defines BoringSSL::ssl, BoringSSL::crypto, BoringSSL_API_VERSION, BoringSSL_INCLUDE_DIR and
+# BoringSSL_LINKAGE (static or shared). Link lines get full file names.
+
+if(TARGET BoringSSL::ssl)
+  set(BoringSSL_FOUND TRUE)
+  return()
+endif()
+
+set(_boringssl_root "${BoringSSL_ROOT}")
+if(NOT _boringssl_root)
+  set(_boringssl_root "$ENV{BoringSSL_ROOT}")
+endif()
+
+if(_boringssl_root)
+  # A build tree lies in a folder of the source tree, which has the headers.
+  find_path(BoringSSL_INCLUDE_DIR openssl/base.h NO_DEFAULT_PATH
+            PATHS "${_boringssl_root}/include" "${_boringssl_root}/../include"
+                  "${_boringssl_root}/../src/include")
+  foreach(_lib ssl crypto)
+    find_library(BoringSSL_${_lib}_LIBRARY NAMES lib${_lib}.a lib${_lib}.so NO_DEFAULT_PATH
+                 PATHS "${_boringssl_root}" PATH_SUFFIXES lib lib64 . ${_lib})
+  endforeach()
+else()
+  find_path(BoringSSL_INCLUDE_DIR openssl/base.h NO_DEFAULT_PATH PATHS /usr/include/android)
+  foreach(_lib ssl crypto)
+    find_library(BoringSSL_${_lib}_LIBRARY NAMES lib${_lib}.so NO_DEFAULT_PATH
+                 PATHS /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}/android /usr/lib/android)
+  endforeach()
+endif()
+mark_as_advanced(BoringSSL_INCLUDE_DIR BoringSSL_ssl_LIBRARY BoringSSL_crypto_LIBRARY)
+
+set(_boringssl_problem "")
+if(NOT BoringSSL_INCLUDE_DIR OR NOT BoringSSL_ssl_LIBRARY OR NOT BoringSSL_crypto_LIBRARY)
+  if(_boringssl_root)
+    if(EXISTS "${_boringssl_root}/include/openssl/opensslv.h" AND
+       NOT EXISTS "${_boringssl_root}/include/openssl/base.h")
+      set(_boringssl_problem "BoringSSL_ROOT (${_boringssl_root}) holds OpenSSL, and siptls needs BoringSSL.")
+    else()
+      set(_boringssl_problem "BoringSSL_ROOT (${_boringssl_root}) holds no BoringSSL: include/openssl/base.h, libssl and libcrypto were not all found.")
+    endif()
+  else()
+    set(_boringssl_problem "BoringSSL was not found: install android-libboringssl-dev, or set BoringSSL_ROOT to a build of upstream BoringSSL.")
+  endif()
+else()
+  # Read, not compiled, so that a cross build works as well.
+  file(STRINGS "${BoringSSL_INCLUDE_DIR}/openssl/base.h" _boringssl_lines
+       REGEX "define (OPENSSL_IS_BORINGSSL|BORINGSSL_API_VERSION)")
+  string(REGEX MATCH "BORINGSSL_API_VERSION ([0-9]+)" _ "${_boringssl_lines}")
+  set(BoringSSL_API_VERSION "${CMAKE_MATCH_1}")
+  if(NOT _boringssl_lines MATCHES "OPENSSL_IS_BORINGSSL" OR NOT BoringSSL_API_VERSION)
+    set(_boringssl_problem "${BoringSSL_INCLUDE_DIR} holds the headers of another library than BoringSSL.")
+  elseif(BoringSSL_API_VERSION LESS 17)
+    set(_boringssl_problem "BoringSSL in ${BoringSSL_INCLUDE_DIR} is too old: API ${BoringSSL_API_VERSION}, and siptls needs 17 or newer.")
+  endif()
+  # Headers of one library beside binaries of another would fail late and strangely. Each is known
+  # by a function that OpenSSL does not have; BORINGSSL_PREFIX leaves its name recognisable.
+  set(_boringssl_ssl_marker SSL_CTX_set_custom_verify)
+  set(_boringssl_crypto_marker CRYPTO_BUFFER_new)
+  foreach(_lib crypto ssl)
+    file(STRINGS "${BoringSSL_${_lib}_LIBRARY}" _boringssl_marker
+         REGEX "${_boringssl_${_lib}_marker}" LIMIT_COUNT 1)
+    if(NOT _boringssl_marker AND NOT _boringssl_problem)
+      set(_boringssl_problem "${BoringSSL_${_lib}_LIBRARY} is another library than BoringSSL.")
+    endif()
+  endforeach()
+endif()
+if(_boringssl_problem)
+  set(BoringSSL_FOUND FALSE)
+  if(BoringSSL_FIND_REQUIRED)
+    message(FATAL_ERROR "${_boringssl_problem}")
+  endif()
+  message(STATUS "${_boringssl_problem}")
+  return()
+endif()
+
+if(BoringSSL_ssl_LIBRARY MATCHES "\\.a$")
+  set(BoringSSL_LINKAGE static)
+else()
+  set(BoringSSL_LINKAGE shared)
+endif()
+find_package(Threads REQUIRED)
+foreach(_lib ssl crypto)
+  add_library(BoringSSL::${_lib} UNKNOWN IMPORTED GLOBAL)
+  set_target_properties(BoringSSL::${_lib} PROPERTIES
+    IMPORTED_LOCATION "${BoringSSL_${_lib}_LIBRARY}"
+    INTERFACE_INCLUDE_DIRECTORIES "${BoringSSL_INCLUDE_DIR}")
+endforeach()
+set_property(TARGET BoringSSL::ssl PROPERTY INTERFACE_LINK_LIBRARIES BoringSSL::crypto)
+set_property(TARGET BoringSSL::crypto PROPERTY INTERFACE_LINK_LIBRARIES Threads::Threads)
+# Upstream BoringSSL is C++ inside from API 30 or so on; static archives need its run time.
+set(BoringSSL_FOUND TRUE)
+message(STATUS "BoringSSL: API ${BoringSSL_API_VERSION}, ${BoringSSL_LINKAGE}, ${BoringSSL_ssl_LIBRARY}")

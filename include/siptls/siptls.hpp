@@ -1,0 +1,23 @@
+// All of siptls.
+#pragma once
+
+#include "siptls/cipher_suites.hpp"
+#include "siptls/clock.hpp"
+#include "siptls/credentials.hpp"
+#include "siptls/endpoint.hpp"
+#include "siptls/error.hpp"
+#include "siptls/event.hpp"
+#include "siptls/handshake_trace.hpp"
+#include "siptls/keep_alive.hpp"
+#include "siptls/peer_info.hpp"
+#include "siptls/result.hpp"
+#include "siptls/sender.hpp"
+#include "siptls/sip_framer.hpp"
+#include "siptls/sip_message_view.hpp"
+#include "siptls/sips.hpp"
+#include "siptls/tls_context.hpp"
+#include "siptls/tls_policy.hpp"
+#include "siptls/tls_session.hpp"
+#include "siptls/tls_transport.hpp"
+#include "siptls/trust_store.hpp"
+#include "siptls/version.hpp"

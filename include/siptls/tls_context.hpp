@@ -1,0 +1,61 @@
+// TlsContext: Credentials, TrustStore and TlsPolicy, put together and checked once.
+//
+// Immutable once made; a value with cheap copies that all sessions and threads share. To change
+// certificates, make a new one.
+//
+// Errors of create(): policy_unsupported; trust_store_empty, except for a server whose policy asks
+// for no client certificate; credentials_missing for Credentials that were moved away;
+// foreign_tls_library, out_of_memory. Whether a role has what it needs is asked when a session is
+// made.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "siptls/credentials.hpp"
+#include "siptls/export.hpp"
+#include "siptls/result.hpp"
+#include "siptls/tls_policy.hpp"
+#include "siptls/trust_store.hpp"
+
+namespace siptls {
+
+// Receives one line in NSS key log format for each secret. With it the traffic can be decrypted.
+// Called synchronously from within session calls, on their thread; must not call the library.
+using KeyLog = std::function<void(std::string_view line)>;
+
+struct TlsContextConfig {
+  // Needed by every server, and by a client that is to prove itself.
+  std::optional<Credentials> credentials;
+  // Needed by every client, and by a server unless its policy asks for no client certificate.
+  TrustStore trust;
+  TlsPolicy policy = TlsPolicy::modern();
+  // Identities of peers that are let in, for both roles; empty: all that the trust store proves.
+  std::vector<std::string> allowed_peers;
+  KeyLog dangerous_key_log;
+};
+
+class TlsContextImpl;
+
+class SIPTLS_API TlsContext {
+ public:
+  static Result<TlsContext> create(TlsContextConfig config);
+
+  const TlsPolicy& policy() const noexcept;
+  const TrustStore& trust() const noexcept;
+  const std::optional<Credentials>& credentials() const noexcept;
+  // Different for each context of the process; copies share it.
+  std::uint64_t id() const noexcept;
+
+ private:
+  friend class TlsContextImpl;
+  explicit TlsContext(std::shared_ptr<const TlsContextImpl> impl);
+  std::shared_ptr<const TlsContextImpl> impl_;
+};
+
+}  // namespace siptls

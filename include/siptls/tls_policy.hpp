@@ -1,0 +1,57 @@
+// TlsPolicy: what may be negotiated. Plain data; start from a preset and change what must differ.
+//
+// A setting that the TLS library cannot honour is `policy_unsupported` at TlsContext::create, which
+// names it. TLS 1.2 is the floor and there is no way below it: SSL 3.0 (RFC 7568), TLS 1.0 and 1.1
+// (RFC 8996) must not be negotiated. Renegotiation, compression and 0-RTT data are always off
+// (RFC 9325 sections 3.3, 3.5 and 3.10).
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "siptls/clock.hpp"
+#include "siptls/export.hpp"
+#include "siptls/peer_info.hpp"
+#include "siptls/trust_store.hpp"
+
+namespace siptls {
+
+// What a server asks of its clients (RFC 3261 section 26.3.1).
+enum class ClientCertificate : std::uint8_t {
+  required,   // mutual authentication: no proof, no connection
+  requested,  // a client may come without; one that comes with a certificate must prove it
+  none,       // not asked for
+};
+
+// Application-layer protocol negotiation with "sip/2" (RFC 7301).
+enum class Alpn : std::uint8_t { off, offer, require };
+
+struct SIPTLS_API TlsPolicy {
+  ProtocolVersion min_version = ProtocolVersion::tls1_2;
+  ProtocolVersion max_version = ProtocolVersion::tls1_3;
+  // TLS 1.2 suites by IANA code, best first. Suites of TLS 1.3 cannot be chosen.
+  std::vector<std::uint16_t> cipher_suites;
+  // Groups by IANA code, best first.
+  std::vector<std::uint16_t> groups;
+  // Signature schemes by IANA code, best first: for signing and for what is accepted.
+  std::vector<std::uint16_t> signature_schemes;
+  ClientCertificate client_certificate = ClientCertificate::required;
+  EkuPolicy eku = EkuPolicy::either;
+  IdentityPolicy names;
+  ClockPolicy clock = ClockPolicy::warn;
+  // `off`: some providers refuse a handshake that offers it.
+  Alpn alpn = Alpn::off;
+
+  // TLS 1.3 and 1.2, forward-secret AEAD suites only (RFC 9325 section 4.2); X25519MLKEM768
+  // (RFC 10024) first where the TLS library has it, then X25519 and P-256.
+  static TlsPolicy modern();
+  // modern, and the ECDHE suites with CBC for older peers. Static RSA only by naming it.
+  static TlsPolicy interop();
+  // The IMG 2020: TLS 1.2, and those suites of its list that the TLS library has, in its order: all
+  // are ECDHE. Its static RSA suites must not be used (RFC 10015 section 4); a host that has to meet
+  // a peer without any other adds 0x009C, 0x009D, 0x002F or 0x0035 to cipher_suites by name.
+  static TlsPolicy img2020();
+};
+
+}  // namespace siptls

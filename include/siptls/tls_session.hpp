@@ -1,0 +1,117 @@
+// TlsSession: one TLS connection without I/O. Octets in, octets out, time as an argument; no file
+// descriptor, no clock, no thread.
+//
+// Driving it:
+//     session.feed(received, now);
+//     while (auto plaintext = session.next_plaintext(buffer, now); ...) use(*plaintext);
+//     write(session.pending_output()); session.consume_output(written);
+// and again whenever something was received, sent, or `next_deadline()` has come (call
+// `on_deadline(now)`).
+//
+// Identity: a client session always has a reference, the domain of the URI that the host resolved
+// (RFC 5922 section 7.3), never an SRV target. No plaintext comes out and none goes in before the
+// peer was judged: path, then names, then the allow-list.
+//
+// Ownership: move-only; one thread at a time. Holds its TlsContext.
+// Errors: when a call returns an error that ends the connection, the alert that goes to the peer is
+// already in pending_output(); every later call returns the same error. Reasons: categories
+// certificate, clock, peer_protocol, peer_alert, incompatible; `handshake_timeout`, `truncated`,
+// `connection_closed`, `handshake_not_complete`, `out_of_memory`.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "siptls/clock.hpp"
+#include "siptls/export.hpp"
+#include "siptls/handshake_trace.hpp"
+#include "siptls/peer_info.hpp"
+#include "siptls/result.hpp"
+#include "siptls/tls_context.hpp"
+
+namespace siptls {
+
+struct SessionOptions {
+  // The whole handshake must be done within this time.
+  std::chrono::milliseconds handshake_timeout = std::chrono::seconds(10);
+  // Filled if not null.
+  std::shared_ptr<HandshakeTrace> trace;
+};
+
+enum class SessionState : std::uint8_t {
+  handshaking,
+  established,   // the peer was judged; data may flow both ways
+  peer_closed,   // the peer's close_notify came; nothing more will come out
+  closed,        // both close_notify are there, or the stream ended after this side's
+  failed,
+};
+
+class TlsSessionImpl;
+
+class SIPTLS_API TlsSession {
+ public:
+  // `domain` is a DNS name or an IP address; SNI is sent for a name (RFC 6066 section 3). A client
+  // fails with `invalid_domain` or `trust_store_empty`, a server with `credentials_missing`.
+  static Result<TlsSession> client(const TlsContext& context, const std::string& domain,
+                                   const Now& now, const SessionOptions& options = {});
+  static Result<TlsSession> server(const TlsContext& context, const Now& now,
+                                   const SessionOptions& options = {});
+  TlsSession(TlsSession&&) noexcept;
+  TlsSession& operator=(TlsSession&&) noexcept;
+  ~TlsSession();
+
+  // Lends received octets and moves the handshake on. They must stay valid until next_plaintext()
+  // has returned an empty span or keep_input() was called.
+  Result<void> feed(std::span<const std::byte> ciphertext, const Now& now);
+  // Copies what is lent and unread, so that the lent octets may go away.
+  void keep_input();
+  // Tells that the peer's TCP has ended. Fails with `truncated` unless the peer's close_notify came
+  // before (RFC 8446 section 6.1) or close() was called; during the handshake always. While lent
+  // octets are unread the verdict waits for next_plaintext().
+  Result<void> feed_end(const Now& now);
+
+  // Decrypts into `buffer` (16 KiB holds any record) and returns the part that was filled; empty if
+  // more input is needed or the peer has closed.
+  Result<std::span<const std::byte>> next_plaintext(std::span<std::byte> buffer, const Now& now);
+
+  // Encrypts all of `plaintext` into pending_output(), in records of up to 16 KiB. The output is
+  // not bounded here: a caller that cannot write stops sending.
+  Result<void> send(std::span<const std::byte> plaintext, const Now& now);
+
+  // Octets for the peer; valid until the next non-const call.
+  std::span<const std::byte> pending_output() const noexcept;
+  void consume_output(std::size_t octets) noexcept;
+  // All octets that were ever put into pending_output().
+  std::uint64_t output_total() const noexcept;
+
+  // Puts close_notify into pending_output(), once; in the handshake the alert user_canceled, and the
+  // session is closed. What the peer still sends is dropped: go on calling feed() and
+  // next_plaintext() until state() is `closed`, or do not wait. send() fails from now on, and as well
+  // after the peer's close_notify (`connection_closed`): there is no half-close.
+  Result<void> close(const Now& now);
+
+  SessionState state() const noexcept;
+  // True once a record that proves that the peer has accepted the handshake was read: in TLS 1.3 a
+  // client knows of its refusal only afterwards (RFC 8446 section 4.4.2.4).
+  bool peer_has_answered() const noexcept;
+  // Valid once established.
+  const PeerInfo& peer() const noexcept;
+  // The error of a failed session.
+  const std::optional<Error>& error() const noexcept;
+
+  // When to call on_deadline(); none once the handshake is done.
+  std::optional<MonoTime> next_deadline() const noexcept;
+  Result<void> on_deadline(const Now& now);
+
+ private:
+  explicit TlsSession(std::unique_ptr<TlsSessionImpl> impl) noexcept;
+  friend class TlsSessionImpl;
+  std::unique_ptr<TlsSessionImpl> impl_;
+};
+
+}  // namespace siptls

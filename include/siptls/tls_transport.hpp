@@ -1,0 +1,175 @@
+// TlsTransport: SIP over TLS on non-blocking sockets, driven by the host's own loop.
+//
+// A host adds `fd()` to whatever loop it has, waits until it is readable, and calls `next_event()`
+// until that returns nothing. There is no thread, no callback in the data path and no loop here.
+//
+//     while (poll(transport.fd()) readable)
+//       while (auto event = transport.next_event()) std::visit(handle, *event);
+//
+// `fd()` is readable whenever there is work, deadlines included. Wake-ups without an event happen.
+// A host that takes one event for each wake-up loses nothing; one that registers `fd()`
+// edge-triggered must drain to empty.
+//
+// Threads: one thread owns a transport and makes all calls; `Sender` is for the others. A host with
+// several threads makes one transport for each, around one TlsContext. A transport is used in the
+// process that made it (`wrong_process` elsewhere).
+//
+// Sending: every accepted message (a SendToken was returned) ends in the kernel or in a SendFailed
+// that carries the token; nothing is lost silently and nothing is sent again. Octets leave a
+// connection in the order of the calls. Outside a drain `send` writes before it returns. Between an
+// event and the next empty next_event() output is gathered per connection and written when the
+// drain leaves that connection, at 16 KiB, on empty, or by flush(). Messages are sent as given.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "siptls/clock.hpp"
+#include "siptls/endpoint.hpp"
+#include "siptls/event.hpp"
+#include "siptls/export.hpp"
+#include "siptls/handshake_trace.hpp"
+#include "siptls/result.hpp"
+#include "siptls/sender.hpp"
+#include "siptls/sip_framer.hpp"
+#include "siptls/tls_context.hpp"
+
+namespace siptls {
+
+// Limits and deadlines, all on by default.
+struct TransportLimits {
+  // Connections of a transport, both roles, handshakes included.
+  std::size_t max_connections = 20'000;
+  // For TCP to come about, for each address. Shorter than SIP's 32 s (64*T1, RFC 3261 section
+  // 17.1.1.2), so that a second address can still be tried in time.
+  std::chrono::milliseconds connect_timeout = std::chrono::seconds(5);
+  std::chrono::milliseconds handshake_timeout = std::chrono::seconds(10);
+  // Without a message or keep-alive in either direction. RFC 3261 section 18 wants at least 32 s;
+  // RFC 5923 section 8.1 wants connections kept up.
+  std::chrono::milliseconds idle_timeout = std::chrono::seconds(600);
+  // From the first octet of a message to its last (RFC 4475 section 3.1.2.2).
+  std::chrono::milliseconds message_timeout = std::chrono::seconds(20);
+  // For the peer's close_notify after ours, and for the queue to be written before it.
+  std::chrono::milliseconds close_timeout = std::chrono::seconds(2);
+  // Queued and not yet written, for each connection. At either limit `queue_full`.
+  std::size_t max_queued_bytes = 1024 * 1024;
+  std::size_t max_queued_messages = 1024;
+  FramerLimits framer;
+};
+
+struct TransportOptions {
+  std::shared_ptr<const Clock> clock = Clock::system();
+  TransportLimits limits;
+};
+
+struct ListenOptions {
+  Endpoint local;      // port 0: any free one
+  TlsContext context;  // must have credentials
+  // The address may be one that this host does not have yet (a virtual IP).
+  enum class Binding : std::uint8_t { present, may_come_later } binding = Binding::present;
+  // With `share` several transports of a process accept on one port (SO_REUSEPORT).
+  enum class Port : std::uint8_t { own, share } port = Port::own;
+};
+
+// Where a message is to go: the result of RFC 3263, which is the host's business.
+struct Target {
+  std::vector<Endpoint> remotes;  // tried in this order
+  // The domain of the URI that was resolved, never an SRV target; what the peer must prove
+  // (RFC 5922 section 7.3).
+  std::string domain;
+  TlsContext context;
+  std::optional<Endpoint> local;  // source address; port 0: any
+  // Filled if not null and this call opens the connection.
+  std::shared_ptr<HandshakeTrace> trace;
+};
+
+// Where a response may go if the connection of its request is gone (RFC 3261 section 18.2.2).
+struct ResponseFallback {
+  // `received` with the sent-by port, or what DNS gave for it; empty: no fallback.
+  std::vector<Endpoint> remotes;
+  // The host of the top Via's sent-by.
+  std::string sent_by;
+  std::optional<TlsContext> context;
+};
+
+enum class Report : std::uint8_t { failures, always };
+
+struct SendOptions {
+  // A message that is still waiting then comes back as `expired`, never late.
+  std::optional<MonoTime> expires_at;
+  Report report = Report::failures;
+};
+
+class TransportCore;
+
+class SIPTLS_API TlsTransport {
+ public:
+  // Errors: `too_many_files`, `io_failed`, `invalid_argument`.
+  static Result<TlsTransport> create(TransportOptions options = {});
+  TlsTransport(TlsTransport&&) noexcept;
+  TlsTransport& operator=(TlsTransport&&) noexcept;
+  // Aborts what is still open. Nothing is reported after it.
+  ~TlsTransport();
+
+  // The one descriptor to wait on, for reading. Owned by the transport.
+  int fd() const noexcept;
+  // The next event, or none: then wait for fd().
+  std::optional<Event> next_event();
+  // Writes what was gathered.
+  void flush();
+
+  // Errors: `credentials_missing`, `address_in_use`, `address_not_available`, `too_many_files`,
+  // `io_failed`.
+  Result<ListenerId> listen(const ListenOptions& options);
+  // The bound address, with the port that was picked.
+  Result<Endpoint> local_endpoint(ListenerId listener) const;
+  // Stops accepting. Its connections stay.
+  Result<void> stop_listening(ListenerId listener);
+
+  // Opens a connection, or gives the one that `send` to this target would use.
+  Result<ConnectionId> connect(const Target& target);
+
+  // Errors of the three: `unknown_connection`, `connection_closed` (it is closing), `queue_full`,
+  // `message_too_large` (never fits into the queue), `invalid_argument`, `invalid_domain`,
+  // `too_many_connections`, `wrong_process`. Nothing was accepted then and no event follows.
+  Result<SendToken> send(ConnectionId connection, std::span<const std::byte> message,
+                         const SendOptions& options = {});
+  // On an open connection to one of `remotes` with the same source address and context whose peer
+  // has proven `domain`; otherwise on a new one.
+  Result<SendToken> send(const Target& target, std::span<const std::byte> message,
+                         const SendOptions& options = {});
+  // On the connection of the request, or, if it has ended, on one to `fallback` that must prove an
+  // identity which the lost one had proven, or the sent-by host if that peer had proven nothing.
+  Result<SendToken> respond(ConnectionId connection, std::span<const std::byte> message,
+                            const ResponseFallback& fallback = {}, const SendOptions& options = {});
+
+  // Ends a connection: what is queued is written, close_notify is sent and the peer's awaited
+  // (close_timeout). No further message of it is handed out. Closed follows.
+  Result<void> close(ConnectionId connection);
+  // Ends it at once, with a TCP reset. Closed follows, with `connection_aborted`.
+  Result<void> abort(ConnectionId connection);
+  // Stops listening and closes every connection.
+  void close_all();
+
+  // Stops and goes on with reading from a connection; meanwhile TCP holds the peer back. Messages
+  // that were already read are kept and come first.
+  Result<void> pause(ConnectionId connection);
+  Result<void> resume(ConnectionId connection);
+
+  std::size_t connection_count() const noexcept;
+  // A handle for other threads.
+  Sender sender() const;
+
+ private:
+  explicit TlsTransport(std::unique_ptr<TransportCore> core) noexcept;
+  std::unique_ptr<TransportCore> core_;
+};
+
+}  // namespace siptls

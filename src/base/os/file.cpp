@@ -1,0 +1,110 @@
+#include "base/os/file.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <system_error>
+
+namespace siptls::os {
+namespace {
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) noexcept : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const noexcept { return fd_; }
+
+ private:
+  int fd_;
+};
+
+struct CloseFolder {
+  void operator()(DIR* folder) const noexcept { ::closedir(folder); }
+};
+
+Unexpected failure(const std::string& path, int error) {
+  Errc reason = Errc::file_unreadable;
+  if (error == ENOENT || error == ENOTDIR) reason = Errc::file_not_found;
+  if (error == EACCES || error == EPERM) reason = Errc::file_permission_denied;
+  return Unexpected(reason, path + ": " + std::generic_category().message(error));
+}
+
+Unexpected not_regular(const std::string& path, mode_t mode) {
+  const char* kind = S_ISDIR(mode)    ? "a folder"
+                     : S_ISFIFO(mode) ? "a FIFO"
+                     : S_ISREG(mode)  ? "a regular file"
+                     : S_ISSOCK(mode) ? "a socket"
+                                      : "a device";
+  return Unexpected(Errc::file_not_regular, path + ": is " + kind);
+}
+
+Unexpected too_large(const std::string& path, std::size_t limit) {
+  return Unexpected(Errc::file_too_large,
+                    path + ": more than " + std::to_string(limit) + " octets");
+}
+
+}  // namespace
+
+Result<std::string> read_file(const std::string& path, std::size_t max_octets) {
+  // O_NONBLOCK: to open a FIFO must not wait for a writer.
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (file.get() < 0) return failure(path, errno);
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) return failure(path, errno);
+  if (!S_ISREG(status.st_mode)) return not_regular(path, status.st_mode);
+  if (static_cast<std::uint64_t>(status.st_size) > max_octets) return too_large(path, max_octets);
+
+  std::string content;
+  char chunk[16 * 1024];
+  for (;;) {
+    const ssize_t count = ::read(file.get(), chunk, sizeof chunk);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return failure(path, errno);
+    if (count == 0) return content;
+    // A file can grow while it is read.
+    if (content.size() + static_cast<std::size_t>(count) > max_octets) {
+      return too_large(path, max_octets);
+    }
+    content.append(chunk, static_cast<std::size_t>(count));
+  }
+}
+
+Result<std::vector<std::string>> list_folder(const std::string& path, std::size_t max_entries) {
+  const std::unique_ptr<DIR, CloseFolder> folder(::opendir(path.c_str()));
+  if (folder == nullptr) {
+    struct stat status {};
+    if (errno == ENOTDIR && ::stat(path.c_str(), &status) == 0) {
+      return not_regular(path, status.st_mode);
+    }
+    return failure(path, errno);
+  }
+  std::vector<std::string> files;
+  std::size_t seen = 0;
+  for (;;) {
+    errno = 0;
+    const dirent* entry = ::readdir(folder.get());
+    if (entry == nullptr && errno != 0) return failure(path, errno);
+    if (entry == nullptr) break;
+    if (++seen > max_entries) {
+      return Unexpected(Errc::file_too_large,
+                        path + ": more than " + std::to_string(max_entries) + " entries");
+    }
+    const std::string file = path + "/" + entry->d_name;
+    struct stat status {};
+    if (::stat(file.c_str(), &status) == 0 && S_ISREG(status.st_mode)) files.push_back(file);
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+}  // namespace siptls::os

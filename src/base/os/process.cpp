@@ -1,0 +1,22 @@
+#include "base/os/process.hpp"
+
+#include <pthread.h>
+
+#include <atomic>
+
+namespace siptls::os {
+namespace {
+
+std::atomic<std::uint64_t> generation{0};
+
+void count_fork() { generation.fetch_add(1, std::memory_order_relaxed); }
+
+}  // namespace
+
+std::uint64_t process_generation() noexcept {
+  static const int registered = pthread_atfork(nullptr, nullptr, &count_fork);
+  static_cast<void>(registered);
+  return generation.load(std::memory_order_relaxed);
+}
+
+}  // namespace siptls::os
