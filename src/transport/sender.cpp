@@ -1,0 +1,89 @@
+#include "siptls/sender.hpp"
+
+#include <utility>
+
+#include "transport/sender_queue.hpp"
+
+namespace siptls {
+
+Result<SendToken> SenderQueue::push(Command command) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return Unexpected(Errc::transport_closed, "the transport of this Sender has ended");
+  if (commands_.size() >= kMaxCommands || octets_ + command.message.size() > kMaxOctets) {
+    return Unexpected(Errc::queue_full,
+                      "the transport's thread has " + std::to_string(commands_.size()) +
+                          " calls of other threads waiting");
+  }
+  command.token = command.kind == Kind::post ? SendToken::none : next_token();
+  octets_ += command.message.size();
+  const SendToken token = command.token;
+  commands_.push_back(std::move(command));
+  if (commands_.size() == 1) waker_.signal();
+  return token;
+}
+
+std::deque<SenderQueue::Command> SenderQueue::take() {
+  const std::lock_guard lock(mutex_);
+  octets_ = 0;
+  return std::exchange(commands_, {});
+}
+
+void SenderQueue::close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  commands_.clear();
+}
+
+SendToken SenderQueue::next_token() noexcept {
+  return SendToken{last_token_.fetch_add(1, std::memory_order_relaxed) + 1};
+}
+
+Sender::Sender(std::shared_ptr<SenderQueue> queue) noexcept : queue_(std::move(queue)) {}
+
+Result<SendToken> Sender::send(ConnectionId connection, std::span<const std::byte> message) const {
+  return send(connection, message, SendOptions{});
+}
+
+Result<SendToken> Sender::send(ConnectionId connection, std::span<const std::byte> message,
+                               const SendOptions& options) const {
+  SenderQueue::Command command;
+  command.kind = SenderQueue::Kind::send;
+  command.connection = connection;
+  command.message.assign(message.begin(), message.end());
+  command.options = options;
+  return queue_->push(std::move(command));
+}
+
+Result<SendToken> Sender::send(const Target& target, std::span<const std::byte> message,
+                               const SendOptions& options) const {
+  SenderQueue::Command command;
+  command.kind = SenderQueue::Kind::send_to_target;
+  command.target = target;
+  command.message.assign(message.begin(), message.end());
+  command.options = options;
+  return queue_->push(std::move(command));
+}
+
+Result<SendToken> Sender::respond(ConnectionId connection, std::span<const std::byte> message,
+                                  const ResponseFallback& fallback,
+                                  const SendOptions& options) const {
+  SenderQueue::Command command;
+  command.kind = SenderQueue::Kind::respond;
+  command.connection = connection;
+  command.message.assign(message.begin(), message.end());
+  command.options = options;
+  command.fallback = fallback;
+  return queue_->push(std::move(command));
+}
+
+Result<void> Sender::post(std::uint64_t value) const {
+  SenderQueue::Command command;
+  command.kind = SenderQueue::Kind::post;
+  command.value = value;
+  if (auto pushed = queue_->push(std::move(command)); !pushed) {
+    return Unexpected(std::move(pushed).error());
+  }
+  return {};
+}
+
+}  // namespace siptls

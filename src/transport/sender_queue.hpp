@@ -1,0 +1,57 @@
+// SenderQueue: what the threads with a Sender hand to the transport's thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "net/net.hpp"
+#include "siptls/event.hpp"
+#include "siptls/result.hpp"
+#include "siptls/tls_transport.hpp"
+
+namespace siptls {
+
+class SenderQueue {
+ public:
+  enum class Kind : std::uint8_t { send, send_to_target, respond, post };
+
+  struct Command {
+    Kind kind = Kind::post;
+    SendToken token = SendToken::none;
+    ConnectionId connection = ConnectionId::none;
+    std::vector<std::byte> message;
+    SendOptions options;
+    std::optional<Target> target;
+    ResponseFallback fallback;
+    std::uint64_t value = 0;
+  };
+
+  explicit SenderQueue(net::Waker waker) noexcept : waker_(std::move(waker)) {}
+
+  // From any thread. Errors: transport_closed, queue_full.
+  Result<SendToken> push(Command command);
+
+  // From the transport's thread.
+  std::deque<Command> take();
+  void close();
+  // Tokens are given out here, so that they are unique among threads.
+  SendToken next_token() noexcept;
+  const net::Waker& waker() const noexcept { return waker_; }
+
+ private:
+  static constexpr std::size_t kMaxCommands = 4096;
+  static constexpr std::size_t kMaxOctets = 8 * 1024 * 1024;
+
+  net::Waker waker_;
+  std::atomic<std::uint64_t> last_token_{0};
+  std::mutex mutex_;
+  std::deque<Command> commands_;
+  std::size_t octets_ = 0;
+  bool closed_ = false;
+};
+
+}  // namespace siptls

@@ -1,0 +1,60 @@
+#include "siptls/tls_transport.hpp"
+
+#include <utility>
+
+#include "transport/transport_core.hpp"
+
+namespace siptls {
+
+TlsTransport::TlsTransport(std::unique_ptr<TransportCore> core) noexcept : core_(std::move(core)) {}
+TlsTransport::TlsTransport(TlsTransport&&) noexcept = default;
+TlsTransport& TlsTransport::operator=(TlsTransport&&) noexcept = default;
+TlsTransport::~TlsTransport() = default;
+
+Result<TlsTransport> TlsTransport::create(TransportOptions options) {
+  auto core = TransportCore::create(std::move(options));
+  if (!core) return Unexpected(std::move(core).error());
+  return TlsTransport(std::move(*core));
+}
+
+int TlsTransport::fd() const noexcept { return core_->fd(); }
+std::optional<Event> TlsTransport::next_event() { return core_->next_event(); }
+void TlsTransport::flush() { core_->flush(); }
+
+Result<ListenerId> TlsTransport::listen(const ListenOptions& options) {
+  return core_->listen(options);
+}
+Result<Endpoint> TlsTransport::local_endpoint(ListenerId listener) const {
+  return core_->local_endpoint(listener);
+}
+Result<void> TlsTransport::stop_listening(ListenerId listener) {
+  return core_->stop_listening(listener);
+}
+
+Result<ConnectionId> TlsTransport::connect(const Target& target) { return core_->connect(target); }
+
+Result<SendToken> TlsTransport::send(ConnectionId connection, std::span<const std::byte> message,
+                                     const SendOptions& options) {
+  return core_->send(connection, message, options, SendToken::none);
+}
+Result<SendToken> TlsTransport::send(const Target& target, std::span<const std::byte> message,
+                                     const SendOptions& options) {
+  return core_->send(target, message, options, SendToken::none);
+}
+Result<SendToken> TlsTransport::respond(ConnectionId connection,
+                                        std::span<const std::byte> message,
+                                        const ResponseFallback& fallback,
+                                        const SendOptions& options) {
+  return core_->respond(connection, message, fallback, options, SendToken::none);
+}
+
+Result<void> TlsTransport::close(ConnectionId connection) { return core_->close(connection); }
+Result<void> TlsTransport::abort(ConnectionId connection) { return core_->abort(connection); }
+void TlsTransport::close_all() { core_->close_all(); }
+Result<void> TlsTransport::pause(ConnectionId connection) { return core_->pause(connection); }
+Result<void> TlsTransport::resume(ConnectionId connection) { return core_->resume(connection); }
+
+std::size_t TlsTransport::connection_count() const noexcept { return core_->connection_count(); }
+Sender TlsTransport::sender() const { return core_->sender(); }
+
+}  // namespace siptls

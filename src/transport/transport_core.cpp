@@ -1,0 +1,319 @@
+#include "transport/transport_core.hpp"
+
+#include <atomic>
+#include <utility>
+
+#include "base/os/process.hpp"
+
+namespace siptls {
+namespace {
+
+// One read of this size is a connection's turn. It holds about a hundred messages.
+constexpr std::size_t kReceiveBuffer = 64 * 1024;
+// The plaintext of the largest record (RFC 8446 section 5.1).
+constexpr std::size_t kPlaintextBuffer = 16 * 1024;
+
+std::uint64_t next_transport_number() noexcept {
+  static std::atomic<std::uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<TransportCore>> TransportCore::create(TransportOptions options) {
+  if (options.clock == nullptr) {
+    return Unexpected(Errc::invalid_argument, "TransportOptions::clock is null");
+  }
+  auto poller = net::Poller::create();
+  if (!poller) return Unexpected(std::move(poller).error());
+  auto timer = net::Timer::create();
+  if (!timer) return Unexpected(std::move(timer).error());
+  auto waker = net::Waker::create();
+  if (!waker) return Unexpected(std::move(waker).error());
+  auto senders = std::make_shared<SenderQueue>(std::move(*waker));
+  if (auto added = poller->add(timer->fd(), kTimerKey, {true, false}); !added) {
+    return Unexpected(std::move(added).error());
+  }
+  if (auto added = poller->add(senders->waker().fd(), kWakerKey, {true, false}); !added) {
+    return Unexpected(std::move(added).error());
+  }
+  return std::unique_ptr<TransportCore>(new TransportCore(
+      std::move(options), std::move(*poller), std::move(*timer), std::move(senders)));
+}
+
+TransportCore::TransportCore(TransportOptions options, net::Poller poller, net::Timer timer,
+                             std::shared_ptr<SenderQueue> senders)
+    : clock_(std::move(options.clock)),
+      limits_(options.limits),
+      generation_(os::process_generation()),
+      number_(next_transport_number()),
+      poller_(std::move(poller)),
+      timer_(std::move(timer)),
+      senders_(std::move(senders)),
+      now_(clock_->now()),
+      receive_buffer_(kReceiveBuffer),
+      plaintext_buffer_(kPlaintextBuffer),
+      workspace_(SipFramer::make_workspace()) {}
+
+TransportCore::~TransportCore() {
+  senders_->close();
+  // In a forked child the sockets are the parent's.
+  if (in_wrong_process()) return;
+  for (auto& [key, connection] : connections_) {
+    if (connection->socket) net::reset_on_close(connection->socket.get());
+  }
+}
+
+bool TransportCore::in_wrong_process() const noexcept {
+  return os::process_generation() != generation_;
+}
+
+ConnectionId TransportCore::new_id() noexcept {
+  return ConnectionId{number_ * kConnectionKeys + ++last_serial_};
+}
+
+void TransportCore::begin_call() {
+  if (!draining_) now_ = clock_->now();
+}
+
+void TransportCore::end_call() {
+  settle(!events_.empty() || !dirty_.empty() || !resumed_.empty() || !finishing_.empty());
+}
+
+// Makes fd() readable for work that no socket will announce, and for the next deadline.
+void TransportCore::settle(bool work_is_left) {
+  if (work_is_left && !waker_set_) {
+    senders_->waker().signal();
+    waker_set_ = true;
+  }
+  const auto earliest = deadlines_.earliest();
+  if (earliest && (*earliest < timer_set_for_ || timer_set_for_ <= now_.mono)) {
+    timer_.set(*earliest - now_.mono);
+    timer_set_for_ = *earliest;
+  } else if (!earliest && timer_set_for_ <= now_.mono) {
+    timer_.clear();
+    timer_set_for_ = MonoTime::max();
+  }
+}
+
+std::optional<Event> TransportCore::next_event() {
+  if (in_wrong_process()) return std::nullopt;
+  graveyard_.clear();
+  now_ = clock_->now();
+  if (!draining_) {
+    draining_ = true;
+    may_be_more_ = true;
+    note_clock();
+  }
+  set_aside_current();
+  std::optional<Event> event;
+  for (;;) {
+    event = take_event();
+    if (event) break;
+    if (current_ != nullptr) {
+      event = step_current();
+      if (event) break;
+      continue;
+    }
+    if (!pump()) break;
+  }
+  if (!event) draining_ = false;
+  settle(event && (current_ != nullptr || !events_.empty() || !dirty_.empty() ||
+                   !resumed_.empty() || !finishing_.empty()));
+  return event;
+}
+
+std::optional<Event> TransportCore::take_event() {
+  if (events_.empty()) return std::nullopt;
+  std::optional<Event> event(std::move(events_.front()));
+  events_.pop_front();
+  // After the host has seen this, it has one chance to send its last words.
+  if (const auto* closing = std::get_if<PeerClosing>(&*event)) {
+    finishing_.push_back(closing->connection);
+  }
+  return event;
+}
+
+// Does one piece of work that can produce events. False if there is none left: then all output is
+// written and fd() tells when there is more.
+bool TransportCore::pump() {
+  if (!finishing_.empty()) {
+    const ConnectionId id = finishing_.back();
+    finishing_.pop_back();
+    if (Connection* connection = find(id)) begin_close(*connection);
+    return true;
+  }
+  if (!resumed_.empty()) {
+    const ConnectionId id = resumed_.back();
+    resumed_.pop_back();
+    Connection* connection = find(id);
+    if (connection != nullptr && !connection->paused && connection->session) current_ = connection;
+    return true;
+  }
+  if (ready_next_ < ready_count_) {
+    serve(ready_[ready_next_++]);
+    return true;
+  }
+  if (run_deadlines()) return true;
+  if (may_be_more_ && poll_sockets()) return true;
+  if (!dirty_.empty()) {
+    flush_all();
+    return true;
+  }
+  if (waker_set_) {
+    waker_set_ = false;
+    senders_->waker().clear();
+  }
+  serve_commands();
+  return !events_.empty() || !dirty_.empty();
+}
+
+bool TransportCore::poll_sockets() {
+  ready_count_ = poller_.poll(ready_);
+  ready_next_ = 0;
+  // Whatever becomes ready from now on makes fd() readable again.
+  may_be_more_ = ready_count_ == ready_.size();
+  return ready_count_ > 0;
+}
+
+void TransportCore::serve(const net::Ready& ready) {
+  if (ready.key == kTimerKey) {
+    timer_set_for_ = MonoTime::min();  // it has fired and must be set again
+    return;
+  }
+  if (ready.key == kWakerKey) {
+    waker_set_ = true;
+    serve_commands();
+    return;
+  }
+  if (ready.key >= kConnectionKeys) {
+    Connection* connection = find(ConnectionId{ready.key});
+    if (connection == nullptr) return;
+    if (connection->phase == Phase::connecting) {
+      if (ready.writable) finish_connect(*connection);
+      return;
+    }
+    if (ready.writable && connection->interest.write) {
+      flush(*connection);
+      connection = find(ConnectionId{ready.key});  // it may have ended
+      if (connection == nullptr) return;
+    }
+    if (connection->paused && ready.hung_up && !connection->write_failed) {
+      // Level-triggered, it would be announced again and again until the host resumes.
+      poller_.remove(connection->socket.get());
+      connection->unpolled = true;
+    } else if (ready.readable && connection->interest.read) {
+      read_from(*connection);
+    }
+    return;
+  }
+  if (ready.key >= kLingeringKeys) {
+    serve_lingering(ready.key);
+    return;
+  }
+  const auto listener = listeners_.find(static_cast<std::uint32_t>(ready.key - kListenerKeys));
+  if (listener != listeners_.end()) accept_from(listener->second);
+}
+
+void TransportCore::serve_commands() {
+  for (SenderQueue::Command& command : senders_->take()) {
+    if (command.kind == SenderQueue::Kind::post) {
+      put_event(Posted{command.value});
+      continue;
+    }
+    Result<SendToken> outcome = [&]() -> Result<SendToken> {
+      if (command.kind == SenderQueue::Kind::send_to_target) {
+        return send(*command.target, command.message, command.options, command.token);
+      }
+      if (command.kind == SenderQueue::Kind::respond) {
+        return respond(command.connection, command.message, command.fallback, command.options,
+                       command.token);
+      }
+      return send(command.connection, command.message, command.options, command.token);
+    }();
+    if (!outcome) {
+      put_event(SendFailed{command.connection, command.token, std::move(outcome).error(), 0,
+                           Delivery::none});
+    }
+  }
+}
+
+// One Warning for each change to a worse state.
+void TransportCore::note_clock() {
+  if (now_.standing == noted_standing_) return;
+  noted_standing_ = now_.standing;
+  if (auto judged = check_clock(now_, ClockPolicy::require); !judged) {
+    put_event(Warning{std::move(judged).error()});
+  }
+}
+
+// Hands out what the current connection still has: first from the framer, then by decrypting more.
+std::optional<Event> TransportCore::step_current() {
+  Connection& connection = *current_;
+  if (connection.framer && !connection.finishing) {
+    if (auto event = next_from_framer(connection)) return event;
+    if (current_ != &connection) return std::nullopt;  // it has ended
+  }
+  auto plaintext = connection.session->next_plaintext(plaintext_buffer_, now_);
+  if (!plaintext) {
+    session_failed(connection, std::move(plaintext).error());
+    return std::nullopt;
+  }
+  if (plaintext->empty()) {
+    leave_current();
+    return std::nullopt;
+  }
+  connection.last_activity = now_.mono;
+  if (!connection.finishing) connection.framer->push(*plaintext);
+  return std::nullopt;
+}
+
+std::optional<Event> TransportCore::next_from_framer(Connection& connection) {
+  FramerOutput output = connection.framer->next();
+  if (const auto* message = std::get_if<SipMessageView>(&output)) {
+    connection.message_since = MonoTime::max();
+    return Message{connection.id, *message, connection.local, connection.remote};
+  }
+  if (const auto* keep_alive = std::get_if<KeepAlive>(&output)) {
+    connection.message_since = MonoTime::max();
+    if (keep_alive->kind == KeepAlive::Kind::ping) {
+      answer_ping(connection);
+      if (current_ != &connection) return std::nullopt;
+    }
+    return KeepAliveReceived{connection.id, keep_alive->kind};
+  }
+  if (auto* error = std::get_if<Error>(&output)) {
+    // Nothing more can be read from this stream; the peer is told that we close.
+    static_cast<void>(connection.session->close(now_));
+    write_out(connection);
+    end_open(connection, std::move(*error), false);
+  }
+  return std::nullopt;
+}
+
+// All input of the current connection is used up.
+void TransportCore::leave_current() {
+  Connection& connection = *std::exchange(current_, nullptr);
+  if (connection.framer && connection.framer->unfinished() > 0) {
+    if (connection.message_since == MonoTime::max()) connection.message_since = now_.mono;
+  }
+  if (connection.session->state() == SessionState::peer_closed ||
+      connection.session->state() == SessionState::closed) {
+    peer_closed(connection);
+    return;
+  }
+  arm(connection);
+  // Gathered output is written here, and what TLS itself has to say (KeyUpdate) as well.
+  flush(connection);
+}
+
+// A connection that the host paused while its input was being handed out keeps the rest of it.
+void TransportCore::set_aside_current() {
+  if (current_ == nullptr || !current_->paused) return;
+  current_->session->keep_input();
+  if (current_->framer) current_->framer->keep_input();
+  current_->kept_input = true;
+  flush(*std::exchange(current_, nullptr));
+}
+
+}  // namespace siptls

@@ -1,0 +1,341 @@
+// Reading, writing and sending.
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "siptls/keep_alive.hpp"
+#include "transport/transport_core.hpp"
+
+namespace siptls {
+namespace {
+
+// The plaintext of one record, and what is written with one system call.
+constexpr std::size_t kRecord = 16 * 1024;
+// So many written messages are remembered before the kernel is asked which ones have arrived.
+constexpr std::size_t kAskAfter = 64;
+// A client does not know in TLS 1.3 whether its server has accepted it before the first answer.
+// Until then it remembers this many written messages.
+constexpr std::size_t kAskAfterUnanswered = 4096;
+
+std::string describe(ConnectionId id) {
+  return "connection " + std::to_string(static_cast<std::uint64_t>(id));
+}
+
+}  // namespace
+
+Connection* TransportCore::find(ConnectionId id) noexcept {
+  const auto found = connections_.find(static_cast<std::uint64_t>(id));
+  return found == connections_.end() ? nullptr : found->second.get();
+}
+
+Result<Connection*> TransportCore::find_open(ConnectionId id) {
+  if (in_wrong_process()) {
+    return Unexpected(Errc::wrong_process, "this transport was made in another process");
+  }
+  Connection* connection = find(id);
+  if (connection == nullptr) {
+    return Unexpected(Errc::unknown_connection, describe(id) + " does not exist or has ended");
+  }
+  return connection;
+}
+
+void TransportCore::read_from(Connection& connection) {
+  const net::IoResult got = net::receive(connection.socket.get(), receive_buffer_);
+  switch (got.status) {
+    case net::IoStatus::would_block: return;
+    case net::IoStatus::failed:
+      read_failed(connection, net::io_error(got.error, "receiving from " +
+                                                           connection.remote.to_string()));
+      return;
+    case net::IoStatus::ended:
+      if (auto ended = connection.session->feed_end(now_); !ended) {
+        session_failed(connection, std::move(ended).error());
+      } else {
+        peer_closed(connection);
+      }
+      return;
+    case net::IoStatus::done: break;
+  }
+  if (got.octets == receive_buffer_.size()) may_be_more_ = true;
+  const auto octets = std::span<const std::byte>(receive_buffer_).first(got.octets);
+  if (auto fed = connection.session->feed(octets, now_); !fed) {
+    session_failed(connection, std::move(fed).error());
+    return;
+  }
+  after_session_moved(connection);
+}
+
+// The session has read something: handshake octets may have to go out, and the peer may be proven.
+void TransportCore::after_session_moved(Connection& connection) {
+  if (!connection.connected && connection.session->state() == SessionState::established) {
+    connection.phase = Phase::open;
+    connection.phase_since = connection.last_activity = now_.mono;
+    connection.connected = true;
+    const auto role =
+        connection.role == ConnectionRole::server ? FramerRole::server : FramerRole::client;
+    connection.framer.emplace(FramerOptions{role, limits_.framer}, *workspace_);
+    put_event(Connected{connection.id, connection.role, connection.local, connection.remote,
+                        connection.listener, connection.session->peer()});
+    mark_dirty(connection);
+    arm(connection);
+  }
+  write_out(connection);
+  if (connection.connected) {
+    current_ = &connection;
+  } else if (connection.session->state() != SessionState::handshaking) {
+    peer_closed(connection);
+  }
+}
+
+// Gives the session's output to the kernel. False if some of it has to wait.
+bool TransportCore::write_out(Connection& connection) {
+  if (!connection.session) return false;
+  TlsSession& session = *connection.session;
+  while (!session.pending_output().empty() && !connection.write_failed) {
+    const net::IoResult sent = net::send(connection.socket.get(), session.pending_output());
+    if (sent.status == net::IoStatus::done) {
+      session.consume_output(sent.octets);
+      continue;
+    }
+    if (sent.status == net::IoStatus::would_block) break;
+    // What the peer has said before it went away (an alert, perhaps) is still to be read; the socket
+    // is readable now, and reading it ends the connection.
+    connection.write_failed = true;
+    update_interest(connection);
+    return false;
+  }
+  connection.queue.mark_written(session.output_total() - session.pending_output().size(),
+                                [&](SendToken token) { put_event(Sent{connection.id, token}); });
+  update_interest(connection);
+  return session.pending_output().empty();
+}
+
+// Encrypts and writes what is queued, one record at a time, until the kernel takes no more: what
+// waits unencrypted can still expire.
+void TransportCore::flush(Connection& connection) {
+  if (!connection.session) return;
+  bool writable = write_out(connection);
+  if (connection.connected && !connection.close_sent) {
+    while (writable && !connection.queue.empty()) {
+      const auto chunk = connection.queue.front(kRecord);
+      if (auto sent = connection.session->send(chunk, now_); !sent) {
+        session_failed(connection, std::move(sent).error());
+        return;
+      }
+      connection.last_activity = now_.mono;
+      connection.queue.mark_encrypted(chunk.size(), connection.session->output_total());
+      writable = write_out(connection);
+    }
+    forget_acknowledged(connection);
+    owe_writable(connection);
+  }
+  if (connection.finishing) advance_close(connection);
+}
+
+void TransportCore::forget_acknowledged(Connection& connection) {
+  const bool answered = connection.session->peer_has_answered();
+  if (connection.queue.unacknowledged_messages() < (answered ? kAskAfter : kAskAfterUnanswered)) {
+    return;
+  }
+  const std::uint64_t in_kernel = connection.session->output_total() -
+                                  connection.session->pending_output().size();
+  const std::size_t unacknowledged = net::unacknowledged(connection.socket.get());
+  connection.queue.mark_acknowledged(in_kernel - std::min<std::uint64_t>(in_kernel, unacknowledged));
+}
+
+// After a refusal, once half of the room is free again.
+void TransportCore::owe_writable(Connection& connection) {
+  if (!connection.refused_send || connection.finishing) return;
+  if (connection.queue.waiting_octets() > limits_.max_queued_bytes / 2 ||
+      connection.queue.waiting_messages() > limits_.max_queued_messages / 2) {
+    return;
+  }
+  connection.refused_send = false;
+  put_event(Writable{connection.id});
+}
+
+void TransportCore::update_interest(Connection& connection) {
+  const bool waiting = connection.session && !connection.session->pending_output().empty();
+  if (connection.unpolled) return;
+  const net::Interest wanted{!connection.paused || connection.write_failed,
+                             waiting && !connection.write_failed};
+  if (wanted == connection.interest) return;
+  connection.interest = wanted;
+  poller_.change(connection.socket.get(), static_cast<std::uint64_t>(connection.id), wanted);
+}
+
+void TransportCore::mark_dirty(Connection& connection) {
+  if (connection.dirty) return;
+  connection.dirty = true;
+  dirty_.push_back(connection.id);
+}
+
+void TransportCore::flush() {
+  begin_call();
+  flush_all();
+  end_call();
+}
+
+void TransportCore::flush_all() {
+  const std::vector<ConnectionId> dirty = std::exchange(dirty_, {});
+  for (const ConnectionId id : dirty) {
+    Connection* connection = find(id);
+    if (connection == nullptr) continue;
+    connection->dirty = false;
+    flush(*connection);
+  }
+}
+
+Result<SendToken> TransportCore::enqueue(Connection& connection,
+                                         std::span<const std::byte> message,
+                                         const SendOptions& options, SendToken token) {
+  if (message.empty()) return Unexpected(Errc::invalid_argument, "the message is empty");
+  if (message.size() > limits_.max_queued_bytes) {
+    return Unexpected(Errc::message_too_large,
+                      std::to_string(message.size()) + " octets, and the write queue holds " +
+                          std::to_string(limits_.max_queued_bytes));
+  }
+  if (connection.finishing) {
+    return Unexpected(Errc::connection_closed, describe(connection.id) + " is being closed");
+  }
+  const std::size_t queued = connection.queue.waiting_octets();
+  if (queued + message.size() > limits_.max_queued_bytes ||
+      connection.queue.waiting_messages() >= limits_.max_queued_messages) {
+    connection.refused_send = true;
+    return Unexpected(Errc::queue_full,
+                      describe(connection.id) + " has " +
+                          std::to_string(connection.queue.waiting_messages()) +
+                          " messages waiting, " + std::to_string(queued) + " octets");
+  }
+  if (token == SendToken::none) token = senders_->next_token();
+  connection.queue.push(token, message, options.expires_at.value_or(MonoTime::max()),
+                        options.report == Report::always);
+  connection.last_activity = now_.mono;
+  if (connection.connected) {
+    if (!draining_ || connection.queue.waiting_octets() >= kRecord) {
+      flush(connection);
+    } else {
+      mark_dirty(connection);
+    }
+  }
+  // flush() can have ended the connection; then the token's SendFailed is among the events.
+  if (Connection* still_there = find(connection.id)) arm(*still_there);
+  return token;
+}
+
+Result<SendToken> TransportCore::send(ConnectionId id, std::span<const std::byte> message,
+                                      const SendOptions& options, SendToken token) {
+  auto connection = find_open(id);
+  if (!connection) return Unexpected(std::move(connection).error());
+  begin_call();
+  auto sent = enqueue(**connection, message, options, token);
+  end_call();
+  return sent;
+}
+
+Result<SendToken> TransportCore::send(const Target& target, std::span<const std::byte> message,
+                                      const SendOptions& options, SendToken token) {
+  if (in_wrong_process()) {
+    return Unexpected(Errc::wrong_process, "this transport was made in another process");
+  }
+  // Checked before a connection is opened for it.
+  if (message.empty()) return Unexpected(Errc::invalid_argument, "the message is empty");
+  begin_call();
+  auto opened = open(target);
+  if (!opened) return Unexpected(std::move(opened).error());
+  Connection& connection = **opened;
+  const bool fresh = !connection.socket;
+  auto sent = enqueue(connection, message, options, token);
+  if (fresh && sent) {
+    // Only now, so that a message whose connection fails at once is reported.
+    try_next_remote(connection);
+  } else if (fresh) {
+    unindex_remote(connection);
+    connections_.erase(static_cast<std::uint64_t>(connection.id));
+  }
+  end_call();
+  return sent;
+}
+
+Result<SendToken> TransportCore::respond(ConnectionId id, std::span<const std::byte> message,
+                                         const ResponseFallback& fallback,
+                                         const SendOptions& options, SendToken token) {
+  const Connection* connection = find(id);
+  if (connection != nullptr && !connection->finishing) {
+    return send(id, message, options, token);
+  }
+  const auto target = fallback_target(id, fallback);
+  if (target) return send(*target, message, options, token);
+  return Unexpected(Errc::connection_closed,
+                    describe(id) + " has ended, and the response has no other way to go");
+}
+
+// The new peer must prove what the lost one had proven, or else the sent-by host.
+std::optional<Target> TransportCore::fallback_target(ConnectionId id,
+                                                     const ResponseFallback& fallback) {
+  if (fallback.remotes.empty()) return std::nullopt;
+  const TlsContext* context = fallback.context ? &*fallback.context : nullptr;
+  std::shared_ptr<const ProvenPath> path;
+  if (const Connection* closing = find(id)) {
+    if (context == nullptr) context = &closing->context;
+    if (closing->connected) path = closing->session->peer().path;
+  }
+  for (const Lost& lost : lost_) {
+    if (lost.id != id) continue;
+    if (context == nullptr) context = &lost.context;
+    path = lost.path;
+  }
+  if (context == nullptr) return std::nullopt;
+  std::string domain = fallback.sent_by;
+  if (path && !path->identities.empty() && !covers(path->identities, domain)) {
+    domain = path->identities.front().name;
+  }
+  return Target{fallback.remotes, std::move(domain), *context, std::nullopt, nullptr};
+}
+
+// RFC 5626 section 5.4: at once, on the same connection, in its place among the messages.
+void TransportCore::answer_ping(Connection& connection) {
+  if (connection.finishing) return;
+  if (connection.queue.waiting_octets() + kPong.size() > limits_.max_queued_bytes) {
+    end_open(connection,
+             Error(Errc::queue_full, "the peer sends pings and does not read their answers"),
+             false);
+    return;
+  }
+  connection.queue.push(SendToken::none, std::as_bytes(std::span(kPong)), MonoTime::max(), false);
+  mark_dirty(connection);
+}
+
+Result<void> TransportCore::pause(ConnectionId id) {
+  auto connection = find_open(id);
+  if (!connection) return Unexpected(std::move(connection).error());
+  (*connection)->paused = true;
+  if ((*connection)->socket && (*connection)->phase != Phase::connecting) {
+    update_interest(**connection);
+  }
+  return {};
+}
+
+Result<void> TransportCore::resume(ConnectionId id) {
+  auto connection = find_open(id);
+  if (!connection) return Unexpected(std::move(connection).error());
+  Connection& resumed = **connection;
+  begin_call();
+  resumed.paused = false;
+  if (resumed.unpolled) {
+    resumed.unpolled = false;
+    resumed.interest = {true, false};
+    static_cast<void>(poller_.add(resumed.socket.get(), static_cast<std::uint64_t>(id),
+                                  resumed.interest));
+  } else if (resumed.socket && resumed.phase != Phase::connecting) {
+    update_interest(resumed);
+  }
+  if (resumed.kept_input) {
+    resumed.kept_input = false;
+    resumed_.push_back(id);
+  }
+  end_call();
+  return {};
+}
+
+}  // namespace siptls

@@ -1,0 +1,313 @@
+// Listeners and outgoing connections.
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "transport/transport_core.hpp"
+
+namespace siptls {
+namespace {
+
+// Connections that one listener may accept in its turn.
+constexpr int kAcceptsPerTurn = 64;
+// Out of descriptors: how long to wait before trying again, if no connection ends before.
+constexpr std::chrono::milliseconds kAcceptRetry{250};
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+}  // namespace
+
+Result<ListenerId> TransportCore::listen(const ListenOptions& options) {
+  if (in_wrong_process()) {
+    return Unexpected(Errc::wrong_process, "this transport was made in another process");
+  }
+  if (!options.context.credentials()) {
+    return Unexpected(Errc::credentials_missing,
+                      "a listener needs a context with a private key and a certificate");
+  }
+  begin_call();
+  auto socket =
+      net::listen({options.local, options.binding == ListenOptions::Binding::may_come_later,
+                   options.port == ListenOptions::Port::share});
+  if (!socket) return Unexpected(std::move(socket).error());
+  const ListenerId id{++last_listener_};
+  if (auto added = poller_.add(socket->get(), key_of(id), {true, false}); !added) {
+    return Unexpected(std::move(added).error());
+  }
+  const Endpoint local = net::local_endpoint(socket->get());
+  listeners_.emplace(static_cast<std::uint32_t>(id),
+                     Listener{id, std::move(*socket), local, options.context});
+  return id;
+}
+
+Result<Endpoint> TransportCore::local_endpoint(ListenerId id) const {
+  const auto found = listeners_.find(static_cast<std::uint32_t>(id));
+  if (found == listeners_.end()) {
+    return Unexpected(Errc::unknown_listener, "no listener with this id");
+  }
+  return found->second.local;
+}
+
+Result<void> TransportCore::stop_listening(ListenerId id) {
+  if (in_wrong_process()) {
+    return Unexpected(Errc::wrong_process, "this transport was made in another process");
+  }
+  if (listeners_.erase(static_cast<std::uint32_t>(id)) == 0) {
+    return Unexpected(Errc::unknown_listener, "no listener with this id");
+  }
+  return {};
+}
+
+void TransportCore::accept_from(Listener& listener) {
+  for (int turn = 0; turn < kAcceptsPerTurn; ++turn) {
+    if (connections_.size() >= limits_.max_connections) {
+      pause_listener(listener,
+                     Error(Errc::too_many_connections,
+                           "the limit of " + std::to_string(limits_.max_connections) +
+                               " connections is reached"));
+      return;
+    }
+    net::AcceptResult result = net::accept(listener.socket.get());
+    if (result.status == net::IoStatus::would_block) return;
+    if (result.status != net::IoStatus::done) {
+      Error error = net::io_error(result.error, "accept on " + listener.local.to_string());
+      if (net::is_resource_limit(result.error)) {
+        pause_listener(listener, std::move(error));
+      } else {
+        put_event(Warning{std::move(error)});
+      }
+      return;
+    }
+    accept_one(listener, std::move(result.accepted));
+  }
+  may_be_more_ = true;
+}
+
+void TransportCore::accept_one(Listener& listener, net::Accepted accepted) {
+  SessionOptions session_options;
+  session_options.handshake_timeout = limits_.handshake_timeout;
+  auto session = TlsSession::server(listener.context, now_, session_options);
+  const ConnectionId id = new_id();
+  auto connection = std::make_unique<Connection>(id, ConnectionRole::server, listener.context);
+  connection->socket = std::move(accepted.socket);
+  connection->remote = accepted.remote;
+  connection->local = net::local_endpoint(connection->socket.get());
+  connection->listener = listener.id;
+  connection->phase = Phase::handshaking;
+  connection->phase_since = connection->last_activity = now_.mono;
+  Result<void> added;
+  if (session) {
+    connection->session.emplace(std::move(*session));
+    connection->interest = {true, false};
+    added = poller_.add(connection->socket.get(), static_cast<std::uint64_t>(id), {true, false});
+  }
+  if (!session || !added) {
+    Error error = session ? std::move(added).error() : std::move(session).error();
+    put_event(HandshakeFailed{id, ConnectionRole::server, connection->local, connection->remote,
+                              listener.id, std::move(error), {}});
+    return;
+  }
+  Connection& accepted_one = *connection;
+  connections_.emplace(static_cast<std::uint64_t>(id), std::move(connection));
+  arm(accepted_one);
+}
+
+void TransportCore::pause_listener(Listener& listener, Error why) {
+  if (listener.paused) return;
+  listener.paused = true;
+  poller_.change(listener.socket.get(), key_of(listener.id), {});
+  if (why.reason() != Errc::too_many_connections) {
+    deadlines_.arm(key_of(listener.id), now_.mono + kAcceptRetry, listener.armed);
+  }
+  put_event(ListenerPaused{listener.id, std::move(why)});
+}
+
+void TransportCore::resume_listeners() {
+  for (auto& [number, listener] : listeners_) {
+    if (!listener.paused || connections_.size() >= limits_.max_connections) continue;
+    listener.paused = false;
+    poller_.change(listener.socket.get(), key_of(listener.id), {true, false});
+    put_event(ListenerResumed{listener.id});
+    may_be_more_ = true;
+  }
+}
+
+Result<ConnectionId> TransportCore::connect(const Target& target) {
+  begin_call();
+  auto connection = open(target);
+  if (!connection) return Unexpected(std::move(connection).error());
+  const ConnectionId id = (*connection)->id;
+  if (!(*connection)->socket) try_next_remote(**connection);
+  end_call();
+  return id;
+}
+
+// The connection that a message for `target` goes out on. A new one has no socket yet.
+Result<Connection*> TransportCore::open(const Target& target) {
+  if (in_wrong_process()) {
+    return Unexpected(Errc::wrong_process, "this transport was made in another process");
+  }
+  if (target.remotes.empty()) {
+    return Unexpected(Errc::invalid_argument, "the target has no remote address");
+  }
+  for (const Endpoint& remote : target.remotes) {
+    if (remote.port() == 0) {
+      return Unexpected(Errc::invalid_argument, remote.to_string() + ": the port is 0");
+    }
+  }
+  if (Connection* reusable = find_reusable(target)) return reusable;
+  if (connections_.size() >= limits_.max_connections) {
+    return Unexpected(Errc::too_many_connections,
+                      "the limit of " + std::to_string(limits_.max_connections) +
+                          " connections is reached");
+  }
+  // Refuses a domain or context that cannot be used, before anything is accepted.
+  if (auto session = TlsSession::client(target.context, target.domain, now_); !session) {
+    return Unexpected(std::move(session).error());
+  }
+  const ConnectionId id = new_id();
+  auto connection = std::make_unique<Connection>(id, ConnectionRole::client, target.context);
+  connection->outgoing = std::make_unique<Outgoing>(target);
+  connection->phase_since = connection->last_activity = now_.mono;
+  Connection* opened = connection.get();
+  connections_.emplace(static_cast<std::uint64_t>(id), std::move(connection));
+  index_remote(*opened);
+  return opened;
+}
+
+// Same remote, source address and context, and the peer has proven the domain, or is about to prove
+// exactly it (RFC 5923 section 8.1). Never by address alone.
+Connection* TransportCore::find_reusable(const Target& target) {
+  for (const Endpoint& remote : target.remotes) {
+    const auto [begin, end] = by_remote_.equal_range(remote);
+    for (auto entry = begin; entry != end; ++entry) {
+      Connection* connection = find(entry->second);
+      if (connection == nullptr || connection->finishing || connection->peer_close_seen) continue;
+      const Target& opened_for = connection->outgoing->target;
+      if (opened_for.context.id() != target.context.id() || opened_for.local != target.local) {
+        continue;
+      }
+      if (equal_ignoring_case(opened_for.domain, target.domain)) return connection;
+      if (connection->connected && connection->session->peer().path &&
+          covers(connection->session->peer().path->identities, target.domain)) {
+        return connection;
+      }
+    }
+  }
+  return nullptr;
+}
+
+// A connection is found under each address that it may still be opened to.
+void TransportCore::index_remote(Connection& connection) {
+  for (const Endpoint& remote : connection.outgoing->target.remotes) {
+    by_remote_.emplace(remote, connection.id);
+  }
+}
+
+void TransportCore::unindex_remote(const Connection& connection) {
+  if (!connection.outgoing) return;
+  for (const Endpoint& remote : connection.outgoing->target.remotes) {
+    const auto [begin, end] = by_remote_.equal_range(remote);
+    for (auto entry = begin; entry != end;) {
+      entry = entry->second == connection.id ? by_remote_.erase(entry) : std::next(entry);
+    }
+  }
+}
+
+// RFC 3263 section 4.3: the addresses in order, until one works.
+void TransportCore::try_next_remote(Connection& connection) {
+  Outgoing& outgoing = *connection.outgoing;
+  while (outgoing.next_remote < outgoing.target.remotes.size()) {
+    const Endpoint remote = outgoing.target.remotes[outgoing.next_remote++];
+    if (start_attempt(connection, remote)) return;
+  }
+  Error error = outgoing.attempts.back().error;
+  end_unproven(connection, std::move(error));
+}
+
+bool TransportCore::start_attempt(Connection& connection, const Endpoint& remote) {
+  Outgoing& outgoing = *connection.outgoing;
+  connection.remote = remote;
+  connection.phase = Phase::connecting;
+  connection.phase_since = now_.mono;
+  auto socket = net::start_connect(remote, outgoing.target.local);
+  if (!socket) {
+    outgoing.attempts.push_back({remote, std::move(socket).error()});
+    return false;
+  }
+  connection.socket = std::move(*socket);
+  connection.interest = {false, true};
+  if (auto added = poller_.add(connection.socket.get(), static_cast<std::uint64_t>(connection.id),
+                               connection.interest);
+      !added) {
+    connection.socket.close();
+    outgoing.attempts.push_back({remote, std::move(added).error()});
+    return false;
+  }
+  arm(connection);
+  return true;
+}
+
+void TransportCore::finish_connect(Connection& connection) {
+  if (const int error = net::connect_outcome(connection.socket.get()); error != 0) {
+    attempt_failed(connection,
+                   net::io_error(error, "connecting to " + connection.remote.to_string()));
+    return;
+  }
+  start_handshake(connection);
+}
+
+void TransportCore::start_handshake(Connection& connection) {
+  const Target& target = connection.outgoing->target;
+  connection.local = net::local_endpoint(connection.socket.get());
+  connection.phase = Phase::handshaking;
+  connection.phase_since = connection.last_activity = now_.mono;
+  SessionOptions options;
+  options.handshake_timeout = limits_.handshake_timeout;
+  options.trace = target.trace;
+  auto session = TlsSession::client(target.context, target.domain, now_, options);
+  if (!session) {
+    attempt_failed(connection, std::move(session).error());
+    return;
+  }
+  connection.session.emplace(std::move(*session));
+  write_out(connection);
+  arm(connection);
+}
+
+// Before the peer was proven. A client may have other addresses.
+void TransportCore::unproven_failed(Connection& connection, Error error) {
+  if (connection.role == ConnectionRole::client) {
+    attempt_failed(connection, std::move(error));
+  } else {
+    end_unproven(connection, std::move(error));
+  }
+}
+
+// This address did not work; the messages wait for the next one, since none of them has gone out.
+void TransportCore::attempt_failed(Connection& connection, Error error) {
+  Outgoing& outgoing = *connection.outgoing;
+  if (outgoing.next_remote >= outgoing.target.remotes.size()) {
+    if (connection.phase == Phase::connecting) {
+      outgoing.attempts.push_back({connection.remote, error});
+    }
+    end_unproven(connection, std::move(error));
+    return;
+  }
+  outgoing.attempts.push_back({connection.remote, std::move(error)});
+  poller_.remove(connection.socket.get());
+  if (connection.phase == Phase::handshaking) {
+    linger(std::move(connection.socket));
+  } else {
+    connection.socket.close();
+  }
+  connection.session.reset();
+  connection.write_failed = false;
+  try_next_remote(connection);
+}
+
+}  // namespace siptls

@@ -1,0 +1,148 @@
+#include "transport/write_queue.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace siptls {
+namespace {
+
+// Storage above this size is given back when it is empty, so that an idle connection keeps little.
+constexpr std::size_t kKeptOctets = 2048;
+constexpr std::size_t kKeptEntries = 16;
+
+template <typename T>
+void release_if_large(std::vector<T>& storage, std::size_t kept) noexcept {
+  storage.clear();
+  if (storage.capacity() > kept) std::vector<T>().swap(storage);
+}
+
+}  // namespace
+
+void WriteQueue::push(SendToken token, std::span<const std::byte> octets, MonoTime expires_at,
+                      bool report) {
+  Entry entry;
+  entry.token = token;
+  entry.plain_begin = plain_pushed_;
+  entry.plain_end = plain_pushed_ + octets.size();
+  entry.expires_at = expires_at;
+  entry.report = report;
+  waiting_.push_back(entry);
+  plain_.insert(plain_.end(), octets.begin(), octets.end());
+  plain_pushed_ = entry.plain_end;
+  next_expiry_ = std::min(next_expiry_, expires_at);
+}
+
+std::span<const std::byte> WriteQueue::front(std::size_t most) const noexcept {
+  return std::span(plain_).subspan(plain_head_, std::min(most, waiting_octets()));
+}
+
+void WriteQueue::mark_encrypted(std::size_t octets, std::uint64_t cipher_end) {
+  plain_head_ += octets;
+  plain_encrypted_ += octets;
+  last_cipher_end_ = cipher_end;
+  while (waiting_head_ < waiting_.size() && waiting_[waiting_head_].plain_end <= plain_encrypted_) {
+    Entry entry = waiting_[waiting_head_++];
+    entry.cipher_end = cipher_end;
+    written_.push_back(entry);
+  }
+  compact();
+}
+
+void WriteQueue::mark_written(std::uint64_t cipher, const std::function<void(SendToken)>& sent) {
+  // Only one record is on its way at a time, so the plaintext is either all in the kernel or its
+  // last record is not.
+  if (cipher >= last_cipher_end_) plain_written_ = plain_encrypted_;
+  reported_ = std::max(reported_, written_head_);
+  while (reported_ < written_.size() && written_[reported_].cipher_end <= cipher) {
+    const Entry& entry = written_[reported_++];
+    plain_written_ = std::max(plain_written_, entry.plain_end);
+    if (entry.report && entry.token != SendToken::none) sent(entry.token);
+  }
+}
+
+void WriteQueue::mark_acknowledged(std::uint64_t cipher) noexcept {
+  while (written_head_ < reported_ && written_[written_head_].cipher_end <= cipher) {
+    ++written_head_;
+  }
+  compact();
+}
+
+std::vector<WriteQueue::Entry> WriteQueue::take_expired(MonoTime now) {
+  std::vector<Entry> expired;
+  next_expiry_ = MonoTime::max();
+  std::size_t kept = waiting_head_;
+  std::uint64_t removed = 0;
+  for (std::size_t i = waiting_head_; i < waiting_.size(); ++i) {
+    Entry entry = waiting_[i];
+    const bool begun = entry.plain_begin < plain_encrypted_;
+    entry.plain_begin -= begun ? 0 : removed;
+    entry.plain_end -= removed;
+    if (!begun && entry.expires_at <= now) {
+      const auto size = static_cast<std::size_t>(entry.plain_end - entry.plain_begin);
+      const auto at = plain_.begin() + static_cast<std::ptrdiff_t>(
+                                           plain_head_ + (entry.plain_begin - plain_encrypted_));
+      plain_.erase(at, at + static_cast<std::ptrdiff_t>(size));
+      removed += size;
+      expired.push_back(entry);
+    } else {
+      // What was begun is finished, late or not.
+      if (begun) entry.expires_at = MonoTime::max();
+      next_expiry_ = std::min(next_expiry_, entry.expires_at);
+      waiting_[kept++] = entry;
+    }
+  }
+  waiting_.resize(kept);
+  plain_pushed_ -= removed;
+  compact();
+  return expired;
+}
+
+std::vector<WriteQueue::Entry> WriteQueue::take_all() {
+  std::vector<Entry> all;
+  all.reserve(unacknowledged_messages() + waiting_messages());
+  all.insert(all.end(), written_.begin() + static_cast<std::ptrdiff_t>(written_head_),
+             written_.end());
+  all.insert(all.end(), waiting_.begin() + static_cast<std::ptrdiff_t>(waiting_head_),
+             waiting_.end());
+  std::vector<std::byte>().swap(plain_);
+  std::vector<Entry>().swap(waiting_);
+  std::vector<Entry>().swap(written_);
+  plain_head_ = waiting_head_ = written_head_ = reported_ = 0;
+  next_expiry_ = MonoTime::max();
+  return all;
+}
+
+std::size_t WriteQueue::octets_written(const Entry& entry) const noexcept {
+  const std::uint64_t end = std::clamp(plain_written_, entry.plain_begin, entry.plain_end);
+  return static_cast<std::size_t>(end - entry.plain_begin);
+}
+
+void WriteQueue::compact() noexcept {
+  if (plain_head_ == plain_.size()) {
+    plain_head_ = 0;
+    release_if_large(plain_, kKeptOctets);
+  }
+  if (waiting_head_ == waiting_.size()) {
+    waiting_head_ = 0;
+    next_expiry_ = MonoTime::max();
+    release_if_large(waiting_, kKeptEntries);
+  }
+  if (written_head_ == written_.size()) {
+    written_head_ = reported_ = 0;
+    release_if_large(written_, kKeptEntries);
+  } else if (written_head_ > 64 && written_head_ * 2 > written_.size()) {
+    written_.erase(written_.begin(), written_.begin() + static_cast<std::ptrdiff_t>(written_head_));
+    reported_ -= std::min(reported_, written_head_);
+    written_head_ = 0;
+  }
+  if (plain_head_ > 64 * 1024 && plain_head_ * 2 > plain_.size()) {
+    plain_.erase(plain_.begin(), plain_.begin() + static_cast<std::ptrdiff_t>(plain_head_));
+    plain_head_ = 0;
+  }
+  if (waiting_head_ > 256 && waiting_head_ * 2 > waiting_.size()) {
+    waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(waiting_head_));
+    waiting_head_ = 0;
+  }
+}
+
+}  // namespace siptls
