@@ -66,11 +66,6 @@ Descriptor open_socket(AddressFamily family) noexcept {
   return Descriptor(::socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 }
 
-IoResult failed(int error) noexcept {
-  if (error == EAGAIN || error == EWOULDBLOCK) return {IoStatus::would_block, 0, 0};
-  return {IoStatus::failed, 0, error};
-}
-
 }  // namespace
 
 Error io_error(int error, const std::string& what) {
@@ -136,8 +131,8 @@ AcceptResult accept(int listener) noexcept {
     const int error = errno;
     // The connection was gone before it was accepted (accept(2)): the next one.
     if (error == EINTR || error == ECONNABORTED || error == EPROTO) continue;
-    const IoResult result = failed(error);
-    return {result.status, {}, result.error};
+    if (error == EAGAIN || error == EWOULDBLOCK) return {IoStatus::would_block, {}, 0};
+    return {IoStatus::failed, {}, error};
   }
 }
 
@@ -177,25 +172,6 @@ Endpoint local_endpoint(int socket) noexcept {
   Address address;
   if (::getsockname(socket, address.get(), &address.size) != 0) return {};
   return to_endpoint(address);
-}
-
-IoResult receive(int socket, std::span<std::byte> into) noexcept {
-  for (;;) {
-    const ssize_t count = ::recv(socket, into.data(), into.size(), 0);
-    if (count > 0) return {IoStatus::done, static_cast<std::size_t>(count), 0};
-    if (count == 0) return {IoStatus::ended, 0, 0};
-    if (errno != EINTR) return failed(errno);
-  }
-}
-
-IoResult send(int socket, std::span<const std::byte> octets) noexcept {
-  for (;;) {
-    const ssize_t count = ::send(socket, octets.data(), octets.size(), MSG_NOSIGNAL);
-    if (count >= 0) return {IoStatus::done, static_cast<std::size_t>(count), 0};
-    // No buffer space now is no end of the connection.
-    if (errno == ENOBUFS || errno == ENOMEM) return {IoStatus::would_block, 0, 0};
-    if (errno != EINTR) return failed(errno);
-  }
 }
 
 std::size_t unacknowledged(int socket) noexcept {

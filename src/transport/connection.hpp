@@ -54,11 +54,14 @@ struct Connection {
   MonoTime last_activity;
   MonoTime message_since = MonoTime::max();    // when the unfinished message began
   MonoTime armed = MonoTime::max();            // see DeadlineQueue
+  // The kernel takes no more. What the peer has said before (an alert, perhaps) is still to be read,
+  // and tells more than this; it is waited for until the time that stands here.
+  std::unique_ptr<Error> write_error;
+  MonoTime write_error_until = MonoTime::max();
 
   bool connected = false;      // Connected was given
   bool finishing = false;      // no more messages are handed out and none are taken
   bool close_sent = false;     // our close_notify is in the session's output
-  bool write_failed = false;   // the kernel takes no more; what the peer said is still to be read
   bool paused = false;
   bool unpolled = false;       // hung up while paused: out of the poller until resume()
   bool kept_input = false;     // session or framer hold input from before a pause

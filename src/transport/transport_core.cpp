@@ -198,7 +198,7 @@ void TransportCore::serve(const net::Ready& ready) {
       connection = find(ConnectionId{ready.key});  // it may have ended
       if (connection == nullptr) return;
     }
-    if (connection->paused && ready.hung_up && !connection->write_failed) {
+    if (connection->paused && ready.hung_up && !connection->write_error) {
       // Level-triggered, it would be announced again and again until the host resumes.
       poller_.remove(connection->socket.get());
       connection->unpolled = true;

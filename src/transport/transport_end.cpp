@@ -73,7 +73,7 @@ void TransportCore::begin_close(Connection& connection) {
 
 // Moves a finishing connection on, whenever its output has moved.
 void TransportCore::advance_close(Connection& connection) {
-  if (!connection.queue.empty() && !connection.write_failed) return;
+  if (!connection.queue.empty() && !connection.write_error) return;
   if (!connection.close_sent) {
     connection.close_sent = true;
     connection.phase = Phase::closing;
@@ -81,7 +81,7 @@ void TransportCore::advance_close(Connection& connection) {
     write_out(connection);
   }
   const bool written = connection.session->pending_output().empty();
-  if (connection.session->state() == SessionState::closed && (written || connection.write_failed)) {
+  if (connection.session->state() == SessionState::closed && (written || connection.write_error)) {
     end_open(connection, std::nullopt, false);
   }
 }
@@ -268,7 +268,8 @@ void TransportCore::serve_lingering(std::uint64_t key) {
 }
 
 MonoTime TransportCore::deadline_of(const Connection& connection) const {
-  const MonoTime expiry = connection.queue.next_expiry();
+  const MonoTime expiry =
+      std::min(connection.queue.next_expiry(), connection.write_error_until);
   switch (connection.phase) {
     case Phase::connecting:
       return std::min(expiry, connection.phase_since + limits_.connect_timeout);
@@ -324,6 +325,10 @@ void TransportCore::deadline_reached(Connection& connection) {
                          Delivery::none});
   }
   if (deadline_of(connection) > now_.mono) return;
+  if (connection.write_error_until <= now_.mono) {
+    read_failed(connection, std::move(*connection.write_error));
+    return;
+  }
   const auto seconds = [](std::chrono::milliseconds limit) {
     return std::to_string(static_cast<double>(limit.count()) / 1000.0) + " s";
   };

@@ -91,17 +91,18 @@ void TransportCore::after_session_moved(Connection& connection) {
 bool TransportCore::write_out(Connection& connection) {
   if (!connection.session) return false;
   TlsSession& session = *connection.session;
-  while (!session.pending_output().empty() && !connection.write_failed) {
+  while (!session.pending_output().empty() && !connection.write_error) {
     const net::IoResult sent = net::send(connection.socket.get(), session.pending_output());
     if (sent.status == net::IoStatus::done) {
       session.consume_output(sent.octets);
       continue;
     }
     if (sent.status == net::IoStatus::would_block) break;
-    // What the peer has said before it went away (an alert, perhaps) is still to be read; the socket
-    // is readable now, and reading it ends the connection.
-    connection.write_failed = true;
+    connection.write_error = std::make_unique<Error>(
+        net::io_error(sent.error, "sending to " + connection.remote.to_string()));
+    connection.write_error_until = now_.mono + limits_.close_timeout;
     update_interest(connection);
+    arm(connection);
     return false;
   }
   connection.queue.mark_written(session.output_total() - session.pending_output().size(),
@@ -157,8 +158,8 @@ void TransportCore::owe_writable(Connection& connection) {
 void TransportCore::update_interest(Connection& connection) {
   const bool waiting = connection.session && !connection.session->pending_output().empty();
   if (connection.unpolled) return;
-  const net::Interest wanted{!connection.paused || connection.write_failed,
-                             waiting && !connection.write_failed};
+  const bool failed = connection.write_error != nullptr;
+  const net::Interest wanted{!connection.paused || failed, waiting && !failed};
   if (wanted == connection.interest) return;
   connection.interest = wanted;
   poller_.change(connection.socket.get(), static_cast<std::uint64_t>(connection.id), wanted);

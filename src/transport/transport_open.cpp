@@ -306,7 +306,8 @@ void TransportCore::attempt_failed(Connection& connection, Error error) {
     connection.socket.close();
   }
   connection.session.reset();
-  connection.write_failed = false;
+  connection.write_error.reset();
+  connection.write_error_until = MonoTime::max();
   try_next_remote(connection);
 }
 
