@@ -1,7 +1,8 @@
 # Finds BoringSSL, in this order:
 #   1. a target BoringSSL::ssl that the parent project has already;
 #   2. BoringSSL_ROOT (variable or environment): an installation or a build tree of upstream
-#      BoringSSL, static or shared, also one built with BORINGSSL_PREFIX;
+#      BoringSSL, static or shared; if it was built with BORINGSSL_PREFIX and installed, set that
+#      variable here as well;
 #   3. Debian's package android-libboringssl-dev.
 # OpenSSL has headers and libraries of the same names; it is recognised and refused.
 #
@@ -17,6 +18,14 @@ set(_boringssl_root "${BoringSSL_ROOT}")
 if(NOT _boringssl_root)
   set(_boringssl_root "$ENV{BoringSSL_ROOT}")
 endif()
+
+# What was found for another root does not count.
+if(NOT "${BoringSSL_FOUND_FOR}" STREQUAL "${_boringssl_root}")
+  unset(BoringSSL_INCLUDE_DIR CACHE)
+  unset(BoringSSL_ssl_LIBRARY CACHE)
+  unset(BoringSSL_crypto_LIBRARY CACHE)
+endif()
+set(BoringSSL_FOUND_FOR "${_boringssl_root}" CACHE INTERNAL "The BoringSSL_ROOT of the last search")
 
 if(_boringssl_root)
   # A build tree lies in a folder of the source tree, which has the headers.
@@ -92,8 +101,18 @@ foreach(_lib ssl crypto)
     IMPORTED_LOCATION "${BoringSSL_${_lib}_LIBRARY}"
     INTERFACE_INCLUDE_DIRECTORIES "${BoringSSL_INCLUDE_DIR}")
 endforeach()
+# A library whose names carry a prefix needs it in each includer as well. A build tree remembers it.
+set(_boringssl_prefix "${BORINGSSL_PREFIX}")
+if(NOT _boringssl_prefix AND EXISTS "${_boringssl_root}/CMakeCache.txt")
+  file(STRINGS "${_boringssl_root}/CMakeCache.txt" _boringssl_prefix_line
+       REGEX "^BORINGSSL_PREFIX:[A-Z]+=.")
+  string(REGEX REPLACE "^[^=]*=" "" _boringssl_prefix "${_boringssl_prefix_line}")
+endif()
+if(_boringssl_prefix)
+  set_property(TARGET BoringSSL::crypto PROPERTY
+    INTERFACE_COMPILE_DEFINITIONS BORINGSSL_PREFIX=${_boringssl_prefix})
+endif()
 set_property(TARGET BoringSSL::ssl PROPERTY INTERFACE_LINK_LIBRARIES BoringSSL::crypto)
 set_property(TARGET BoringSSL::crypto PROPERTY INTERFACE_LINK_LIBRARIES Threads::Threads)
-# Upstream BoringSSL is C++ inside from API 30 or so on; static archives need its run time.
 set(BoringSSL_FOUND TRUE)
 message(STATUS "BoringSSL: API ${BoringSSL_API_VERSION}, ${BoringSSL_LINKAGE}, ${BoringSSL_ssl_LIBRARY}")

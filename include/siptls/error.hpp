@@ -149,7 +149,6 @@ enum class Errc : std::uint8_t {
   handshake_timeout,
   idle_timeout,
   message_timeout,
-  pong_timeout,
   handshake_too_large,
   too_many_connections,
   queue_full,
@@ -160,7 +159,6 @@ enum class Errc : std::uint8_t {
   connection_closed,
   connection_aborted,        // by abort() of this side
   transport_closed,
-  not_accepted,              // written, and the peer refused the connection afterwards
 
   // internal
   out_of_memory,

@@ -124,7 +124,6 @@ constexpr std::array kReasons = {
     SIPTLS_ROW(handshake_timeout, limit),
     SIPTLS_ROW(idle_timeout, limit),
     SIPTLS_ROW(message_timeout, limit),
-    SIPTLS_ROW(pong_timeout, limit),
     SIPTLS_ROW_ALERT(handshake_too_large, limit, illegal_parameter),
     SIPTLS_ROW(too_many_connections, limit),
     SIPTLS_ROW(queue_full, limit),
@@ -134,7 +133,6 @@ constexpr std::array kReasons = {
     SIPTLS_ROW(connection_closed, closed),
     SIPTLS_ROW(connection_aborted, closed),
     SIPTLS_ROW(transport_closed, closed),
-    SIPTLS_ROW(not_accepted, closed),
 
     SIPTLS_ROW_ALERT(out_of_memory, internal, internal_error),
     SIPTLS_ROW_ALERT(internal, internal, internal_error),
