@@ -151,8 +151,8 @@ std::string extensions(const CertificateParts& parts) {
     out += extension("2.5.29.37", false, der::value(der::kSequence, purposes));
   }
   if (const std::string names = subject_alt_names(spec); !names.empty()) {
-    out += extension("2.5.29.17", spec.subject_alt_name_critical,
-                     der::value(der::kSequence, names));
+    out +=
+        extension("2.5.29.17", spec.subject_alt_name_critical, der::value(der::kSequence, names));
   }
   if (const std::string constraints = name_constraints(spec); !constraints.empty()) {
     out += extension("2.5.29.30", true, constraints);
@@ -211,11 +211,11 @@ std::string encode_crl(const CrlParts& parts) {
   for (const auto& serial : parts.serials) {
     revoked += der::sequence({der::unsigned_integer(serial), der::time(spec.this_update)});
   }
-  const std::string to_be_signed = der::sequence(
-      {der::integer(1), signature_algorithm(parts.issuer_key, spec.digest), parts.issuer,
-       der::time(spec.this_update), der::time(spec.next_update),
-       revoked.empty() ? std::string() : der::value(der::kSequence, revoked),
-       der::constructed(0, der::value(der::kSequence, crl_extensions(parts)))});
+  const std::string to_be_signed =
+      der::sequence({der::integer(1), signature_algorithm(parts.issuer_key, spec.digest),
+                     parts.issuer, der::time(spec.this_update), der::time(spec.next_update),
+                     revoked.empty() ? std::string() : der::value(der::kSequence, revoked),
+                     der::constructed(0, der::value(der::kSequence, crl_extensions(parts)))});
   return signed_by(parts.issuer_key, spec.digest, to_be_signed);
 }
 

@@ -26,8 +26,8 @@ Entity Entity::self_signed(const CertificateSpec& spec, KeyType key) {
   parts->spki = spki_der(*parts->key);
   parts->subject = name_der(spec.common_name);
   parts->serial = new_serial();
-  parts->certificate = encode_certificate({spec, parts->serial, parts->subject, parts->spki,
-                                        parts->subject, *parts->key, parts->spki});
+  parts->certificate = encode_certificate(
+      {spec, parts->serial, parts->subject, parts->spki, parts->subject, *parts->key, parts->spki});
   return Entity(std::move(parts));
 }
 
@@ -40,7 +40,7 @@ Entity Entity::issued_by(const Entity& issuer, const CertificateSpec& spec, KeyT
   parts->issuer = issuer.parts_;
   parts->certificate =
       encode_certificate({spec, parts->serial, parts->subject, parts->spki, issuer.parts_->subject,
-                       *issuer.parts_->key, issuer.parts_->spki});
+                          *issuer.parts_->key, issuer.parts_->spki});
   return Entity(std::move(parts));
 }
 
@@ -95,8 +95,7 @@ std::string Entity::crl_pem(const std::vector<Entity>& revoked, Time this_update
 std::string Entity::crl_pem(const std::vector<Entity>& revoked, const CrlSpec& spec) const {
   std::vector<std::string> serials;
   for (const auto& entity : revoked) serials.push_back(entity.parts_->serial);
-  return pem("X509 CRL",
-             encode_crl({spec, serials, parts_->subject, *parts_->key, parts_->spki}));
+  return pem("X509 CRL", encode_crl({spec, serials, parts_->subject, *parts_->key, parts_->spki}));
 }
 
 CertificateSpec ca_spec(std::string_view common_name) {

@@ -35,10 +35,10 @@ struct CertificateSpec {
   bool ca = false;
   std::optional<int> path_length;
   // keyUsage bits by name: digitalSignature, keyCertSign, cRLSign, keyEncipherment, ...
-  std::vector<std::string> key_usage;          // empty: no extension
-  std::vector<std::string> extended_key_usage; // OIDs in dotted form; empty: no extension
+  std::vector<std::string> key_usage;           // empty: no extension
+  std::vector<std::string> extended_key_usage;  // OIDs in dotted form; empty: no extension
   std::vector<std::string> permitted_dns, excluded_dns, permitted_uris, excluded_uris,
-      permitted_emails;                        // nameConstraints
+      permitted_emails;  // nameConstraints
   bool unknown_critical_extension = false;
   Digest digest = Digest::sha256;
 };
@@ -64,13 +64,13 @@ class Entity {
   static Entity issued_by(const Entity& issuer, const CertificateSpec& spec,
                           KeyType key = KeyType::p256);
 
-  std::string private_key_pem() const;             // PKCS#8
+  std::string private_key_pem() const;                                         // PKCS#8
   std::string encrypted_private_key_pem(const std::string& passphrase) const;  // PBES2
-  std::string sec1_private_key_pem() const;        // "EC PRIVATE KEY"; EC keys only
-  std::string pkcs1_private_key_pem() const;       // "RSA PRIVATE KEY"; RSA keys only
-  std::string public_key_pem() const;              // "PUBLIC KEY"
+  std::string sec1_private_key_pem() const;   // "EC PRIVATE KEY"; EC keys only
+  std::string pkcs1_private_key_pem() const;  // "RSA PRIVATE KEY"; RSA keys only
+  std::string public_key_pem() const;         // "PUBLIC KEY"
   std::string certificate_pem() const;
-  std::string certificate_der() const;             // octets
+  std::string certificate_der() const;  // octets
   // This certificate and its issuers, without the self-signed one at the end (unless it is alone).
   std::string chain_pem() const;
   std::vector<std::string> chain_der() const;

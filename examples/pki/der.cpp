@@ -60,7 +60,9 @@ std::string constructed(unsigned number, std::string_view content) {
   return value(static_cast<std::uint8_t>(0xa0 | number), content);
 }
 
-std::string boolean(bool truth) { return value(kBoolean, truth ? "\xff" : std::string_view("\0", 1)); }
+std::string boolean(bool truth) {
+  return value(kBoolean, truth ? "\xff" : std::string_view("\0", 1));
+}
 
 std::string integer(std::int64_t number) {
   std::string content(1, octet(static_cast<std::uint64_t>(number)));

@@ -1,5 +1,5 @@
-// DER by concatenation: each function returns one encoded value (X.690). Enough for certificates and
-// CRLs, and free to encode nonsense where a test wants it.
+// DER by concatenation: each function returns one encoded value (X.690). Enough for certificates
+// and CRLs, and free to encode nonsense where a test wants it.
 #pragma once
 
 #include <chrono>
@@ -13,9 +13,9 @@ namespace demo_pki::der {
 using Time = std::chrono::system_clock::time_point;
 
 inline constexpr std::uint8_t kBoolean = 0x01, kInteger = 0x02, kBitString = 0x03,
-                              kOctetString = 0x04, kNull = 0x05, kObject = 0x06,
-                              kEnumerated = 0x0a, kUtf8String = 0x0c, kUtcTime = 0x17,
-                              kGeneralizedTime = 0x18, kSequence = 0x30, kSet = 0x31;
+                              kOctetString = 0x04, kNull = 0x05, kObject = 0x06, kEnumerated = 0x0a,
+                              kUtf8String = 0x0c, kUtcTime = 0x17, kGeneralizedTime = 0x18,
+                              kSequence = 0x30, kSet = 0x31;
 
 std::string value(std::uint8_t tag, std::string_view content);
 std::string sequence(std::initializer_list<std::string_view> parts);

@@ -74,9 +74,12 @@ Key make_ed25519_key() {
 const EVP_MD* digest_of(const EVP_PKEY& key, Digest digest) {
   if (EVP_PKEY_id(&key) == EVP_PKEY_ED25519) return nullptr;
   switch (digest) {
-    case Digest::sha256: return EVP_sha256();
-    case Digest::sha1: return EVP_sha1();
-    case Digest::md5: return EVP_md5();
+    case Digest::sha256:
+      return EVP_sha256();
+    case Digest::sha1:
+      return EVP_sha1();
+    case Digest::md5:
+      return EVP_md5();
   }
   fail("choosing a digest");
 }
@@ -92,18 +95,25 @@ void fail(const std::string& what) {
 
 Key make_key(KeyType type) {
   switch (type) {
-    case KeyType::p256: return make_ec_key(NID_X9_62_prime256v1);
-    case KeyType::p384: return make_ec_key(NID_secp384r1);
-    case KeyType::p521: return make_ec_key(NID_secp521r1);
-    case KeyType::rsa2048: return make_rsa_key(2048);
-    case KeyType::rsa1024: return make_rsa_key(1024);
-    case KeyType::ed25519: return make_ed25519_key();
+    case KeyType::p256:
+      return make_ec_key(NID_X9_62_prime256v1);
+    case KeyType::p384:
+      return make_ec_key(NID_secp384r1);
+    case KeyType::p521:
+      return make_ec_key(NID_secp521r1);
+    case KeyType::rsa2048:
+      return make_rsa_key(2048);
+    case KeyType::rsa1024:
+      return make_rsa_key(1024);
+    case KeyType::ed25519:
+      return make_ed25519_key();
   }
   fail("choosing a kind of key");
 }
 
 std::string spki_der(const EVP_PKEY& key) {
-  return written("writing a public key", [&](CBB* out) { return EVP_marshal_public_key(out, &key); });
+  return written("writing a public key",
+                 [&](CBB* out) { return EVP_marshal_public_key(out, &key); });
 }
 
 std::string pkcs8_der(const EVP_PKEY& key) {
@@ -130,8 +140,7 @@ std::string sec1_der(const EVP_PKEY& key) {
 std::string pkcs1_der(const EVP_PKEY& key) {
   const RSA* const rsa = EVP_PKEY_get0_RSA(&key);
   if (rsa == nullptr) throw std::runtime_error("only RSA keys have a PKCS #1 form");
-  return written("writing an RSA key",
-                 [&](CBB* out) { return RSA_marshal_private_key(out, rsa); });
+  return written("writing an RSA key", [&](CBB* out) { return RSA_marshal_private_key(out, rsa); });
 }
 
 std::string signature_algorithm(const EVP_PKEY& key, Digest digest) {

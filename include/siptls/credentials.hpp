@@ -4,7 +4,8 @@
 // An immutable value with cheap copies; may be shared by contexts and threads. Key octets are wiped
 // when the last copy goes.
 //
-// Errors while loading: file_*, pem_*, certificate_malformed, private_key_*, key_*, weak_key,
+// Errors while loading: file_*, pem_*, certificate_malformed, certificate_invalid (the chain is out
+// of order, or the leaf's names cannot be read), private_key_*, key_*, weak_key,
 // passphrase_required, wrong_passphrase, foreign_tls_library, out_of_memory.
 #pragma once
 

@@ -3,9 +3,9 @@
 // An immutable value with cheap copies; all functions may be called from several threads. A store
 // holds at most TrustLimits::max_entries certificates (16, as the IMG 2020): a list of the few CAs
 // and self-signed peers that a SIP element really trusts, not an operating system's bundle. Each
-// entry is a trust anchor, root or not (RFC 5280 section 6.1.1 (d)): its own validity, key strength
-// and, where it issues, its basicConstraints are judged, its own signature is not. A self-signed
-// peer is trusted by being an entry itself.
+// entry is a trust anchor, root or not (RFC 5280 section 6.1.1 (d)): its own validity, key strength,
+// critical extensions and, where it issues, its basicConstraints are judged, its own signature is
+// not. A self-signed peer is trusted by being an entry itself.
 //
 // Depth: the leaf is not counted, every CA certificate above it is, the anchor included; 4 pass and
 // 5 give `chain_too_deep`.
@@ -37,7 +37,7 @@ struct TrustLimits {
 };
 
 // What extendedKeyUsage a peer's certificate needs if it has that extension at all
-// (RFC 5924 section 5).
+// (RFC 5924 section 5). A CA certificate between leaf and anchor that has it is held to `either`.
 enum class EkuPolicy : std::uint8_t {
   either,             // id-kp-sipDomain, any, or the web purpose of the peer's role
   sip_strict,         // id-kp-sipDomain, or any
