@@ -122,6 +122,7 @@ class SIPTLS_API SipFramer {
   FramerOutput between_messages();
   FramerOutput whole_message(detail::MessageAssembly& found, std::size_t size);
   FramerOutput need_more(std::size_t at_least) noexcept;
+  void drop_kept() noexcept;
   FramerOutput fail(Error error);
   FramerOutput fail(const detail::MessageAssembly& found, const char* message);
   bool keep(const std::byte* more, std::size_t size) noexcept;
