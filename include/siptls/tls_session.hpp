@@ -91,8 +91,9 @@ class SIPTLS_API TlsSession {
 
   // Puts close_notify into pending_output(), once; in the handshake the alert user_canceled, and the
   // session is closed. What the peer still sends is dropped: go on calling feed() and
-  // next_plaintext() until state() is `closed`, or do not wait. send() fails from now on, and as well
-  // after the peer's close_notify (`connection_closed`): there is no half-close.
+  // next_plaintext() until state() is `closed`, or do not wait. send() fails from now on
+  // (`connection_closed`); after the peer's close_notify alone it still works, since that ends one
+  // direction only (RFC 8446 section 6.1).
   Result<void> close(const Now& now);
 
   SessionState state() const noexcept;

@@ -1,0 +1,172 @@
+#include "tls/incompatibility.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "siptls/cipher_suites.hpp"
+#include "tls/library_features.hpp"
+
+namespace siptls::tls {
+namespace {
+
+using Codes = std::vector<std::uint16_t>;
+
+// A hello may list hundreds; more than this nobody reads.
+constexpr std::size_t kMaxListed = 80;
+
+template <typename List, typename Name>
+std::string join(const List& items, Name name) {
+  if (items.empty()) return "none";
+  std::string text;
+  std::size_t count = 0;
+  for (const auto& item : items) {
+    if (count == kMaxListed) return text + fmt::format(" and {} more", items.size() - count);
+    if (count++ > 0) text += ", ";
+    text += name(item);
+  }
+  return text;
+}
+
+bool contains(const Codes& codes, std::uint16_t code) noexcept {
+  return std::find(codes.begin(), codes.end(), code) != codes.end();
+}
+
+template <typename Condition>
+bool any_shared(const Codes& ours, const Codes& theirs, Condition condition) {
+  return std::any_of(ours.begin(), ours.end(), [&](std::uint16_t code) {
+    return contains(theirs, code) && condition(code);
+  });
+}
+
+bool fits_key(std::uint16_t suite, CertificateKey key) noexcept {
+  const CipherSuite* known = find_cipher_suite(suite);
+  if (known == nullptr) return false;
+  if (known->authentication == "any") return true;
+  return key == CertificateKey::rsa ? known->authentication == "RSA"
+                                    : known->authentication == "ECDSA";
+}
+
+std::string printable(std::string_view text) {
+  std::string result;
+  for (const char c : text.substr(0, 32)) result += c >= ' ' && c <= '~' ? c : '?';
+  return result;
+}
+
+// Why the suites that the peer offers were not taken: each reason once, with how many it concerns.
+std::string blocked_by(const Codes& offered, const Codes& allowed) {
+  struct Reason {
+    std::string_view text;
+    std::string example;
+    std::size_t count = 0;
+  };
+  std::vector<Reason> reasons;
+  for (const std::uint16_t code : offered) {
+    const CipherSuite* suite = find_cipher_suite(code);
+    if (contains(allowed, code) || (suite != nullptr && suite->strength_bits == 0)) continue;
+    std::string_view text = "not in the catalogue";
+    if (suite != nullptr) text = suite->reason.empty() ? "not in this policy" : suite->reason;
+    const auto known = std::find_if(reasons.begin(), reasons.end(),
+                                    [&](const Reason& reason) { return reason.text == text; });
+    if (known != reasons.end()) {
+      ++known->count;
+    } else {
+      reasons.push_back({text, cipher_suite_name(code), 1});
+    }
+  }
+  std::string text;
+  for (const Reason& reason : reasons) {
+    text += reason.count == 1
+                ? fmt::format("; {}: {}", reason.example, reason.text)
+                : fmt::format("; {} and {} like it: {}", reason.example, reason.count - 1,
+                              reason.text);
+  }
+  return text;
+}
+
+std::string_view key_name(CertificateKey key) noexcept {
+  switch (key) {
+    case CertificateKey::rsa:
+      return "an RSA key";
+    case CertificateKey::ecdsa:
+      return "an ECDSA key";
+    case CertificateKey::ed25519:
+      return "an Ed25519 key";
+    case CertificateKey::none:
+      break;
+  }
+  return "no key";
+}
+
+std::string describe_versions(const ClientHello& offered, const TlsPolicy& policy) {
+  return fmt::format(
+      "the peer offers {}; this side allows {} to {} (TLS 1.1 and older must not be used, RFC 8996)",
+      join(offered.versions, version_name), to_string(policy.min_version),
+      to_string(policy.max_version));
+}
+
+}  // namespace
+
+std::string describe_groups(const Codes& codes) { return join(codes, group_name); }
+std::string describe_suites(const Codes& codes) { return join(codes, cipher_suite_name); }
+
+std::string describe_incompatibility(Errc reason, const ClientHello& offered,
+                                     const TlsPolicy& policy, CertificateKey key) {
+  switch (reason) {
+    case Errc::protocol_version_unsupported:
+      return describe_versions(offered, policy);
+    case Errc::no_common_cipher_suite:
+      return fmt::format("the peer offers {}; this side allows {}, with {}{}",
+                         describe_suites(offered.suites), describe_suites(policy.cipher_suites),
+                         key_name(key), blocked_by(offered.suites, policy.cipher_suites));
+    case Errc::no_common_group:
+      return fmt::format("the peer offers the groups {}; this side allows {}, with {}",
+                         describe_groups(offered.groups), describe_groups(policy.groups),
+                         key_name(key));
+    case Errc::no_common_signature_algorithm:
+      return fmt::format("the peer accepts signatures by {}; this side allows {}, with {}",
+                         join(offered.signature_schemes, signature_scheme_name),
+                         join(policy.signature_schemes, signature_scheme_name), key_name(key));
+    case Errc::no_common_application_protocol:
+      return fmt::format("the peer offers {}; this side speaks sip/2",
+                         join(offered.protocols, printable));
+    default:
+      return {};
+  }
+}
+
+bool can_sign(CertificateKey key, std::uint16_t scheme) noexcept {
+  switch (key) {
+    case CertificateKey::rsa:
+      return (scheme & 0xff) == 0x01 || (scheme >= 0x0804 && scheme <= 0x0806);
+    case CertificateKey::ecdsa:
+      return (scheme & 0xff) == 0x03 && scheme < 0x0700;
+    case CertificateKey::ed25519:
+      return scheme == 0x0807;
+    case CertificateKey::none:
+      break;
+  }
+  return false;
+}
+
+Errc refine_no_shared_suite(const ClientHello& offered, const TlsPolicy& policy,
+                            CertificateKey key, ProtocolVersion version) {
+  if (version == ProtocolVersion::tls1_3) return Errc::no_common_cipher_suite;
+  const bool shared_suite = any_shared(policy.cipher_suites, offered.suites,
+                                       [&](std::uint16_t code) { return fits_key(code, key); });
+  if (!shared_suite) return Errc::no_common_cipher_suite;
+  // Without the extension a peer is taken to know P-256 (RFC 8422 section 4).
+  const Codes& groups = offered.groups;
+  if (!groups.empty() && !any_shared(policy.groups, groups, [](std::uint16_t) { return true; })) {
+    return Errc::no_common_group;
+  }
+  if (!offered.signature_schemes.empty() &&
+      !any_shared(policy.signature_schemes, offered.signature_schemes,
+                  [&](std::uint16_t scheme) { return can_sign(key, scheme); })) {
+    return Errc::no_common_signature_algorithm;
+  }
+  return Errc::no_common_cipher_suite;
+}
+
+}  // namespace siptls::tls

@@ -1,0 +1,275 @@
+#include "siptls/tls_context.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <new>
+#include <vector>
+
+#include "pki/credentials_impl.hpp"
+#include "pki/library_check.hpp"
+#include "siptls/cipher_suites.hpp"
+#include "tls/library_features.hpp"
+#include "tls/session_callbacks.hpp"
+#include "tls/session_clock.hpp"
+#include "tls/tls_context_impl.hpp"
+
+namespace siptls {
+namespace {
+
+Result<void> check_ssl_library() {
+  static const Result<void> verdict = [] {
+    if (auto crypto = pki::check_crypto_library(); !crypto) return crypto;
+    return pki::check_functions(
+        pki::library_function("SSL_CTX_set_custom_verify", &SSL_CTX_set_custom_verify),
+        {pki::library_function("SSL_CTX_new", &SSL_CTX_new),
+         pki::library_function("SSL_new", &SSL_new),
+         pki::library_function("SSL_do_handshake", &SSL_do_handshake),
+         pki::library_function("SSL_read", &SSL_read)});
+  }();
+  return verdict;
+}
+
+// Certificates of all contexts are kept once. Never freed: sessions may outlive every static.
+CRYPTO_BUFFER_POOL* buffer_pool() noexcept {
+  static CRYPTO_BUFFER_POOL* const pool = CRYPTO_BUFFER_POOL_new();
+  return pool;
+}
+
+std::uint64_t next_context_id() noexcept {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
+}
+
+Unexpected unsupported(std::string evidence) {
+  return Unexpected(Errc::policy_unsupported, std::move(evidence));
+}
+
+bool is_version(ProtocolVersion version) noexcept {
+  return version == ProtocolVersion::tls1_2 || version == ProtocolVersion::tls1_3;
+}
+
+// Why a policy cannot have this suite; empty if it can.
+std::string objection_to_suite(std::uint16_t code) {
+  const CipherSuite* suite = find_cipher_suite(code);
+  if (suite == nullptr) {
+    return fmt::format("{} is not in the catalogue", cipher_suite_name(code));
+  }
+  if (suite->status == SuiteStatus::refused) {
+    return fmt::format("{} is refused: {}", suite->name, suite->reason);
+  }
+  if (suite->key_exchange == "any") {
+    return fmt::format("{} is of TLS 1.3, whose suites cannot be chosen", suite->name);
+  }
+  if (!tls::library_has_suite(code)) {
+    return fmt::format("this BoringSSL does not have {}", suite->name);
+  }
+  return {};
+}
+
+void append_objection(std::string& all, const std::string& objection) {
+  if (objection.empty()) return;
+  if (!all.empty()) all += "; ";
+  all += objection;
+}
+
+Result<void> memory_result(bool done) {
+  if (!done) return Unexpected(Errc::out_of_memory);
+  return {};
+}
+
+}  // namespace
+
+TlsContext::TlsContext(std::shared_ptr<const TlsContextImpl> impl) : impl_(std::move(impl)) {}
+
+Result<TlsContext> TlsContext::create(TlsContextConfig config) {
+  try {
+    return TlsContextImpl::create(std::move(config));
+  } catch (const std::bad_alloc&) {
+    return Unexpected(Errc::out_of_memory);
+  }
+}
+
+const TlsPolicy& TlsContext::policy() const noexcept { return impl_->config().policy; }
+const TrustStore& TlsContext::trust() const noexcept { return impl_->config().trust; }
+const std::optional<Credentials>& TlsContext::credentials() const noexcept {
+  return impl_->config().credentials;
+}
+std::uint64_t TlsContext::id() const noexcept { return impl_->id(); }
+
+Result<TlsContext> TlsContextImpl::create(TlsContextConfig config) {
+  if (auto library = check_ssl_library(); !library) return Unexpected(library.error());
+  std::shared_ptr<TlsContextImpl> impl(
+      new TlsContextImpl(std::move(config), next_context_id()));
+  if (auto built = impl->build(); !built) return Unexpected(std::move(built).error());
+  return TlsContext(std::move(impl));
+}
+
+Result<void> TlsContextImpl::build() {
+  const bool server_without_trust =
+      config_.credentials && config_.policy.client_certificate == ClientCertificate::none;
+  if (config_.trust.entries().empty() && !server_without_trust) {
+    return Unexpected(Errc::trust_store_empty,
+                      "only a server whose policy asks for no client certificate can do without "
+                      "a trust store");
+  }
+  ssl_context_.reset(SSL_CTX_new(TLS_with_buffers_method()));
+  if (!ssl_context_ || buffer_pool() == nullptr) return Unexpected(Errc::out_of_memory);
+  SSL_CTX_set0_buffer_pool(ssl_context_.get(), buffer_pool());
+
+  if (auto set = set_versions(); !set) return set;
+  if (auto set = set_suites(); !set) return set;
+  if (auto set = set_groups(); !set) return set;
+  if (auto set = set_credentials(); !set) return set;
+  if (auto set = set_signature_schemes(); !set) return set;
+  if (auto set = set_application_protocol(); !set) return set;
+  set_callbacks();
+  return {};
+}
+
+Result<void> TlsContextImpl::set_versions() {
+  const TlsPolicy& policy = config_.policy;
+  if (!is_version(policy.min_version) || !is_version(policy.max_version) ||
+      policy.min_version > policy.max_version) {
+    return unsupported(fmt::format(
+        "versions 0x{:04X} to 0x{:04X}: only TLS 1.2 and TLS 1.3 can be allowed (RFC 8996)",
+        static_cast<unsigned>(policy.min_version), static_cast<unsigned>(policy.max_version)));
+  }
+  const bool done = SSL_CTX_set_min_proto_version(ssl_context_.get(),
+                                                  static_cast<std::uint16_t>(policy.min_version)) &&
+                    SSL_CTX_set_max_proto_version(ssl_context_.get(),
+                                                  static_cast<std::uint16_t>(policy.max_version));
+  return memory_result(done);
+}
+
+Result<void> TlsContextImpl::set_suites() {
+  const TlsPolicy& policy = config_.policy;
+  std::string objections;
+  std::string list;
+  for (const std::uint16_t code : policy.cipher_suites) {
+    const std::string objection = objection_to_suite(code);
+    append_objection(objections, objection);
+    if (!objection.empty()) continue;
+    if (!list.empty()) list += ':';
+    list += SSL_CIPHER_get_name(SSL_get_cipher_by_value(code));
+  }
+  if (!objections.empty()) return unsupported("cipher suites: " + objections);
+  if (list.empty()) {
+    if (policy.min_version == ProtocolVersion::tls1_3) return {};
+    return unsupported("cipher suites: TLS 1.2 is allowed without any");
+  }
+  if (!SSL_CTX_set_strict_cipher_list(ssl_context_.get(), list.c_str())) {
+    return unsupported("cipher suites: BoringSSL refuses the list " + list);
+  }
+  return {};
+}
+
+Result<void> TlsContextImpl::set_groups() {
+  std::string objections;
+  std::string list;
+  for (const std::uint16_t code : config_.policy.groups) {
+    const char* name = tls::library_group_name(code);
+    if (name == nullptr) {
+      append_objection(objections, fmt::format("this BoringSSL does not offer {}",
+                                               group_name(code)));
+      continue;
+    }
+    if (!list.empty()) list += ':';
+    list += name;
+  }
+  if (!objections.empty()) return unsupported("groups: " + objections);
+  if (list.empty()) return unsupported("groups: none is allowed");
+  if (!SSL_CTX_set1_curves_list(ssl_context_.get(), list.c_str())) {
+    return unsupported("groups: BoringSSL refuses the list " + list);
+  }
+  return {};
+}
+
+Result<void> TlsContextImpl::set_credentials() {
+  if (!config_.credentials) return {};
+  const CredentialsImpl& credentials = CredentialsImpl::of(*config_.credentials);
+  EVP_PKEY* key = credentials.key();
+  const auto chain = credentials.chain();
+  if (key == nullptr || chain.empty()) {
+    return Unexpected(Errc::credentials_missing, "the credentials were moved away");
+  }
+  switch (EVP_PKEY_id(key)) {
+    case EVP_PKEY_RSA:
+      certificate_key_ = CertificateKey::rsa;
+      break;
+    case EVP_PKEY_EC:
+      certificate_key_ = CertificateKey::ecdsa;
+      break;
+    case EVP_PKEY_ED25519:
+      certificate_key_ = CertificateKey::ed25519;
+      break;
+    default:
+      return unsupported("the private key is of a kind that TLS cannot use");
+  }
+  // In TLS 1.2 the curve of the certificate must be among the groups (RFC 8422 section 5.1.1).
+  const TlsPolicy& policy = config_.policy;
+  if (certificate_key_ == CertificateKey::ecdsa && policy.min_version == ProtocolVersion::tls1_2) {
+    const std::string& curve = config_.credentials->certificates().front().key;
+    const bool listed =
+        std::any_of(policy.groups.begin(), policy.groups.end(),
+                    [&](std::uint16_t code) { return group_name(code) == curve; });
+    if (!listed) {
+      return unsupported(fmt::format(
+          "groups: {} is missing, the curve of the certificate, and TLS 1.2 needs it there", curve));
+    }
+  }
+  return memory_result(SSL_CTX_set_chain_and_key(ssl_context_.get(), chain.data(), chain.size(),
+                                                 key, nullptr) == 1);
+}
+
+Result<void> TlsContextImpl::set_signature_schemes() {
+  const auto& schemes = config_.policy.signature_schemes;
+  std::string objections;
+  for (const std::uint16_t scheme : schemes) {
+    if (tls::library_has_signature_scheme(scheme)) continue;
+    append_objection(objections, fmt::format("{} cannot be used", tls::signature_scheme_name(scheme)));
+  }
+  if (!objections.empty()) return unsupported("signature schemes: " + objections);
+  if (schemes.empty()) return unsupported("signature schemes: none is allowed");
+  if (!SSL_CTX_set_verify_algorithm_prefs(ssl_context_.get(), schemes.data(), schemes.size())) {
+    return unsupported("signature schemes: BoringSSL refuses the list");
+  }
+  if (!config_.credentials) return {};
+  const bool usable = std::any_of(schemes.begin(), schemes.end(), [&](std::uint16_t scheme) {
+    return tls::can_sign(certificate_key_, scheme);
+  });
+  if (!usable) {
+    return unsupported(fmt::format("signature schemes: none is for the private key, {}",
+                                   config_.credentials->certificates().front().key));
+  }
+  if (!SSL_CTX_set_signing_algorithm_prefs(ssl_context_.get(), schemes.data(), schemes.size())) {
+    return unsupported("signature schemes: BoringSSL refuses the list");
+  }
+  return {};
+}
+
+Result<void> TlsContextImpl::set_application_protocol() {
+  if (config_.policy.alpn == Alpn::off) return {};
+  SSL_CTX_set_alpn_select_cb(ssl_context_.get(), tls::select_application_protocol, nullptr);
+  // Unlike the other functions this one returns zero on success.
+  return memory_result(SSL_CTX_set_alpn_protos(ssl_context_.get(), tls::kSipProtocol,
+                                               sizeof(tls::kSipProtocol)) == 0);
+}
+
+void TlsContextImpl::set_callbacks() {
+  SSL_CTX* context = ssl_context_.get();
+  SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_TICKET);
+  // No session is resumed: each peer is judged in a handshake of its own.
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  // No 0-RTT data: there is no profile for SIP (RFC 9325 section 3.10).
+  SSL_CTX_set_early_data_enabled(context, 0);
+  SSL_CTX_set_custom_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+                            tls::verify_peer);
+  SSL_CTX_set_select_certificate_cb(context, tls::inspect_client_hello);
+  SSL_CTX_set_info_callback(context, tls::note_alert);
+  SSL_CTX_set_current_time_cb(context, tls::current_time);
+  if (config_.dangerous_key_log) SSL_CTX_set_keylog_callback(context, tls::log_key);
+}
+
+}  // namespace siptls

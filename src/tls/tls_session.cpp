@@ -1,0 +1,299 @@
+#include "siptls/tls_session.hpp"
+
+#include <algorithm>
+#include <new>
+
+#include "pki/identity.hpp"
+#include "tls/session_callbacks.hpp"
+#include "tls/session_clock.hpp"
+#include "tls/session_storage.hpp"
+#include "tls/tls_session_impl.hpp"
+
+namespace siptls {
+namespace {
+
+// SSL_write takes an int; whole records are cut from each piece.
+constexpr std::size_t kLargestWrite = std::size_t{1} << 20;
+// What a record adds to its 16 KiB of plaintext: header, explicit nonce or type, tag or padding.
+constexpr std::size_t kRecordSize = 16384;
+constexpr std::size_t kRecordOverhead = 5 + 64;
+
+// Runs a public function; memory that runs out becomes an Error.
+template <typename F>
+auto guarded(F&& call) -> decltype(call()) {
+  try {
+    return call();
+  } catch (const std::bad_alloc&) {
+    return Unexpected(Errc::out_of_memory);
+  }
+}
+
+}  // namespace
+
+TlsSession::TlsSession(std::unique_ptr<TlsSessionImpl> impl) noexcept : impl_(std::move(impl)) {}
+TlsSession::TlsSession(TlsSession&&) noexcept = default;
+TlsSession& TlsSession::operator=(TlsSession&&) noexcept = default;
+TlsSession::~TlsSession() = default;
+
+Result<TlsSession> TlsSession::client(const TlsContext& context, const std::string& domain,
+                                      const Now& now, const SessionOptions& options) {
+  return guarded([&] { return TlsSessionImpl::client(context, domain, now, options); });
+}
+Result<TlsSession> TlsSession::server(const TlsContext& context, const Now& now,
+                                      const SessionOptions& options) {
+  return guarded([&] { return TlsSessionImpl::server(context, now, options); });
+}
+Result<void> TlsSession::feed(std::span<const std::byte> ciphertext, const Now& now) {
+  return guarded([&] { return impl_->feed(ciphertext, now); });
+}
+void TlsSession::keep_input() { impl_->wire().input.keep(); }
+Result<void> TlsSession::feed_end(const Now& now) {
+  return guarded([&] { return impl_->feed_end(now); });
+}
+Result<std::span<const std::byte>> TlsSession::next_plaintext(std::span<std::byte> buffer,
+                                                              const Now& now) {
+  return guarded([&] { return impl_->next_plaintext(buffer, now); });
+}
+Result<void> TlsSession::send(std::span<const std::byte> plaintext, const Now& now) {
+  return guarded([&] { return impl_->send(plaintext, now); });
+}
+std::span<const std::byte> TlsSession::pending_output() const noexcept {
+  return impl_->wire().output.pending();
+}
+void TlsSession::consume_output(std::size_t octets) noexcept {
+  impl_->wire().output.consume(octets);
+}
+std::uint64_t TlsSession::output_total() const noexcept { return impl_->wire().output.total(); }
+Result<void> TlsSession::close(const Now& now) {
+  return guarded([&] { return impl_->close(now); });
+}
+SessionState TlsSession::state() const noexcept { return impl_->state(); }
+bool TlsSession::peer_has_answered() const noexcept { return impl_->peer_has_answered(); }
+const PeerInfo& TlsSession::peer() const noexcept { return impl_->peer(); }
+const std::optional<Error>& TlsSession::error() const noexcept { return impl_->error(); }
+std::optional<MonoTime> TlsSession::next_deadline() const noexcept {
+  return impl_->next_deadline();
+}
+Result<void> TlsSession::on_deadline(const Now& now) {
+  return guarded([&] { return impl_->on_deadline(now); });
+}
+
+namespace tls {
+
+std::vector<std::byte> release_storage(TlsSession& session) noexcept {
+  return TlsSessionImpl::of(session).wire().output.release_storage();
+}
+
+void adopt_storage(TlsSession& session, std::vector<std::byte>&& storage) noexcept {
+  TlsSessionImpl::of(session).wire().output.adopt_storage(std::move(storage));
+}
+
+}  // namespace tls
+
+Result<TlsSession> TlsSessionImpl::client(const TlsContext& context, const std::string& domain,
+                                          const Now& now, const SessionOptions& options) {
+  auto reference = pki::Reference::parse(domain);
+  if (!reference) return Unexpected(std::move(reference).error());
+  if (context.trust().entries().empty()) {
+    return Unexpected(Errc::trust_store_empty, "a client needs one to prove its server");
+  }
+  std::unique_ptr<TlsSessionImpl> impl(new TlsSessionImpl(context, Role::client));
+  if (auto made = impl->make_ssl(now, options); !made) return Unexpected(std::move(made).error());
+  impl->handshake_->domain = reference->name();
+  // No address in SNI (RFC 6066 section 3).
+  if (!reference->is_ip_address()) {
+    if (auto set = impl->set_server_name(reference->name()); !set) {
+      return Unexpected(std::move(set).error());
+    }
+  }
+  SSL_set_connect_state(impl->ssl_.get());
+  SSL_set_custom_verify(impl->ssl_.get(), SSL_VERIFY_PEER, tls::verify_peer);
+  // A client listens until it knows what the server chose and that it was accepted.
+  SSL_set_msg_callback(impl->ssl_.get(), tls::note_message);
+  return start(std::move(impl), now);
+}
+
+Result<TlsSession> TlsSessionImpl::server(const TlsContext& context, const Now& now,
+                                          const SessionOptions& options) {
+  if (!context.credentials()) {
+    return Unexpected(Errc::credentials_missing, "a server needs a certificate");
+  }
+  std::unique_ptr<TlsSessionImpl> impl(new TlsSessionImpl(context, Role::server));
+  if (auto made = impl->make_ssl(now, options); !made) return Unexpected(std::move(made).error());
+  SSL* ssl = impl->ssl_.get();
+  SSL_set_accept_state(ssl);
+  // The context's own mode is `required`.
+  switch (context.policy().client_certificate) {
+    case ClientCertificate::required:
+      break;
+    case ClientCertificate::requested:
+      SSL_set_custom_verify(ssl, SSL_VERIFY_PEER, tls::verify_peer);
+      break;
+    case ClientCertificate::none:
+      SSL_set_custom_verify(ssl, SSL_VERIFY_NONE, tls::verify_peer);
+      break;
+  }
+  if (impl->recorder_) SSL_set_msg_callback(ssl, tls::note_message);
+  return start(std::move(impl), now);
+}
+
+Result<void> TlsSessionImpl::make_ssl(const Now& now, const SessionOptions& options) {
+  const tls::CallScope scope(now);
+  handshake_ = std::make_unique<Handshake>();
+  handshake_->deadline = now.mono + options.handshake_timeout;
+  if (options.trace) {
+    recorder_ = std::make_unique<tls::TraceRecorder>(
+        options.trace, role_ == Role::client ? tls::Sender::self : tls::Sender::peer);
+  }
+  ssl_.reset(SSL_new(context().ssl_context()));
+  BIO* bio = ssl_ ? tls::new_session_bio(*this) : nullptr;
+  if (bio == nullptr) return Unexpected(Errc::out_of_memory);
+  SSL_set_bio(ssl_.get(), bio, bio);
+  // An idle session keeps nothing that only the handshake needs.
+  SSL_set_shed_handshake_config(ssl_.get(), 1);
+  return {};
+}
+
+Result<void> TlsSessionImpl::set_server_name(const std::string& domain) {
+  if (SSL_set_tlsext_host_name(ssl_.get(), domain.c_str())) return {};
+  return Unexpected(Errc::invalid_domain, domain + " cannot be sent as server name");
+}
+
+Result<TlsSession> TlsSessionImpl::start(std::unique_ptr<TlsSessionImpl> impl, const Now& now) {
+  if (impl->role_ == Role::client) {
+    const tls::CallScope scope(now);
+    if (auto begun = impl->advance_handshake(now); !begun) {
+      return Unexpected(std::move(begun).error());
+    }
+  }
+  return TlsSession(std::move(impl));
+}
+
+Result<void> TlsSessionImpl::feed(std::span<const std::byte> ciphertext, const Now& now) {
+  if (error_) return Unexpected(*error_);
+  if (state_ == SessionState::peer_closed || state_ == SessionState::closed) return {};
+  const tls::CallScope scope(now);
+  if (state_ == SessionState::established) {
+    wire_.input.lend(ciphertext);
+    return {};
+  }
+  if (auto looked = look_at_first_octets(ciphertext); !looked) return looked;
+  wire_.input.lend(ciphertext);
+  return advance_handshake(now);
+}
+
+Result<void> TlsSessionImpl::feed_end(const Now& now) {
+  if (error_) return Unexpected(*error_);
+  if (state_ == SessionState::peer_closed || state_ == SessionState::closed) return {};
+  const tls::CallScope scope(now);
+  input_ended_ = true;
+  if (state_ == SessionState::handshaking) {
+    return fail(Error(Errc::truncated,
+                      "the stream ended without close_notify during the handshake, " + phase()));
+  }
+  // What was received before may hold the close_notify.
+  if (!wire_.input.empty()) return {};
+  auto ended = end_of_input();
+  if (!ended) return Unexpected(std::move(ended).error());
+  return {};
+}
+
+Result<std::span<const std::byte>> TlsSessionImpl::end_of_input() {
+  wire_.input.drop();
+  // Nothing was expected any more after this side's close_notify.
+  if (closing_) {
+    state_ = SessionState::closed;
+    return std::span<const std::byte>();
+  }
+  return fail(Error(Errc::truncated, "the stream ended without close_notify"));
+}
+
+Result<std::span<const std::byte>> TlsSessionImpl::next_plaintext(std::span<std::byte> buffer,
+                                                                  const Now& now) {
+  if (error_) return Unexpected(*error_);
+  if (state_ != SessionState::established) return std::span<const std::byte>();
+  if (buffer.empty()) return Unexpected(Errc::invalid_argument, "an empty buffer");
+  const tls::CallScope scope(now);
+  const auto size = static_cast<int>(std::min<std::size_t>(buffer.size(), kLargestWrite));
+  for (;;) {
+    const int result = SSL_read(ssl_.get(), buffer.data(), size);
+    if (result > 0) {
+      if (recorder_) recorder_->confirm_application_data();
+      peer_answered();
+      if (closing_) continue;  // dropped (RFC 5246 section 7.2.1)
+      return std::span<const std::byte>(buffer.data(), static_cast<std::size_t>(result));
+    }
+    switch (SSL_get_error(ssl_.get(), result)) {
+      case SSL_ERROR_WANT_READ:
+        if (input_ended_) return end_of_input();
+        return std::span<const std::byte>();
+      case SSL_ERROR_ZERO_RETURN:
+        peer_answered();
+        wire_.input.drop();
+        state_ = closing_ ? SessionState::closed : SessionState::peer_closed;
+        return std::span<const std::byte>();
+      default:
+        return fail_by_library(result);
+    }
+  }
+}
+
+Result<void> TlsSessionImpl::send(std::span<const std::byte> plaintext, const Now& now) {
+  if (error_) return Unexpected(*error_);
+  if (state_ == SessionState::handshaking) {
+    return Unexpected(Errc::handshake_not_complete, "the peer is not proven yet");
+  }
+  // The peer's close_notify ends its direction only (RFC 8446 section 6.1).
+  if (closing_ || state_ == SessionState::closed) {
+    return Unexpected(Errc::connection_closed, "close_notify was sent");
+  }
+  const tls::CallScope scope(now);
+  wire_.output.reserve(plaintext.size() + (plaintext.size() / kRecordSize + 1) * kRecordOverhead);
+  while (!plaintext.empty()) {
+    const auto piece = plaintext.first(std::min(plaintext.size(), kLargestWrite));
+    const int result = SSL_write(ssl_.get(), piece.data(), static_cast<int>(piece.size()));
+    if (result <= 0) return fail_by_library(result);
+    if (recorder_) recorder_->confirm_application_data();
+    plaintext = plaintext.subspan(static_cast<std::size_t>(result));
+  }
+  return {};
+}
+
+Result<void> TlsSessionImpl::close(const Now& now) {
+  if (error_) return Unexpected(*error_);
+  if (closing_ || state_ == SessionState::closed) return {};
+  const tls::CallScope scope(now);
+  closing_ = true;
+  if (state_ == SessionState::handshaking) {
+    // Nothing to close yet (RFC 9846 section 6.1).
+    SSL_send_fatal_alert(ssl_.get(), static_cast<std::uint8_t>(Alert::user_canceled));
+    wire_.input.drop();
+    handshake_.reset();
+    state_ = SessionState::closed;
+    return {};
+  }
+  const int result = SSL_shutdown(ssl_.get());
+  if (result < 0) return fail_by_library(result);
+  if (state_ == SessionState::peer_closed) state_ = SessionState::closed;
+  return {};
+}
+
+std::optional<MonoTime> TlsSessionImpl::next_deadline() const noexcept {
+  if (state_ != SessionState::handshaking || !handshake_) return std::nullopt;
+  return handshake_->deadline;
+}
+
+Result<void> TlsSessionImpl::on_deadline(const Now& now) {
+  if (error_) return Unexpected(*error_);
+  if (state_ != SessionState::handshaking || now.mono < handshake_->deadline) return {};
+  const tls::CallScope scope(now);
+  return fail(Error(Errc::handshake_timeout, "the handshake did not end in time, " + phase()));
+}
+
+void TlsSessionImpl::peer_answered() noexcept {
+  if (peer_has_answered_) return;
+  peer_has_answered_ = true;
+  if (!recorder_) SSL_set_msg_callback(ssl_.get(), nullptr);
+}
+
+}  // namespace siptls

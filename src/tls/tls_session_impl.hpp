@@ -1,0 +1,108 @@
+// What a TlsSession holds; for src/tls and, where said so, src/transport.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "pki/boringssl_compat.hpp"
+#include "siptls/tls_session.hpp"
+#include "tls/ssl_errors.hpp"
+#include "tls/tls_context_impl.hpp"
+#include "tls/trace_recorder.hpp"
+#include "tls/wire_buffers.hpp"
+
+namespace siptls {
+
+class TlsSessionImpl {
+ public:
+  enum class Role : std::uint8_t { client, server };
+
+  static Result<TlsSession> client(const TlsContext& context, const std::string& domain,
+                                   const Now& now, const SessionOptions& options);
+  static Result<TlsSession> server(const TlsContext& context, const Now& now,
+                                   const SessionOptions& options);
+  static TlsSessionImpl& of(TlsSession& session) noexcept { return *session.impl_; }
+
+  // The functions of TlsSession.
+  Result<void> feed(std::span<const std::byte> ciphertext, const Now& now);
+  Result<void> feed_end(const Now& now);
+  Result<std::span<const std::byte>> next_plaintext(std::span<std::byte> buffer, const Now& now);
+  Result<void> send(std::span<const std::byte> plaintext, const Now& now);
+  Result<void> close(const Now& now);
+  Result<void> on_deadline(const Now& now);
+  std::optional<MonoTime> next_deadline() const noexcept;
+  SessionState state() const noexcept { return state_; }
+  bool peer_has_answered() const noexcept { return peer_has_answered_; }
+  const PeerInfo& peer() const noexcept { return peer_; }
+  const std::optional<Error>& error() const noexcept { return error_; }
+
+  tls::WireBuffers& wire() noexcept { return wire_; }
+  const tls::WireBuffers& wire() const noexcept { return wire_; }
+
+  // What BoringSSL asks and reports (session_callbacks.cpp). A callback that refuses leaves its
+  // reason with refuse().
+  const TlsContextImpl& context() const noexcept { return TlsContextImpl::of(context_); }
+  Result<void> judge_peer();
+  Result<void> judge_client_hello(const SSL_CLIENT_HELLO& hello);
+  void refuse(Error error) { handshake_->refusal = std::move(error); }
+  void note_sent_alert(std::uint8_t alert) noexcept { sent_alert_ = alert; }
+  void note_received_alert(std::uint8_t alert) noexcept { received_alert_ = alert; }
+  void note_message(const tls::WireMessage& message);
+
+ private:
+  // Needed until the handshake is done.
+  struct Handshake {
+    std::string domain;  // a client's reference identity
+    MonoTime deadline;
+    std::vector<std::uint8_t> client_hello;   // as a server received it
+    std::optional<std::uint16_t> server_version;  // the legacy version of a ServerHello
+    std::optional<Error> refusal;
+    std::array<std::uint8_t, 16> first_octets{};
+    std::size_t received = 0;
+  };
+
+  TlsSessionImpl(const TlsContext& context, Role role) : context_(context), role_(role) {}
+  static Result<TlsSession> start(std::unique_ptr<TlsSessionImpl> impl, const Now& now);
+  Result<void> make_ssl(const Now& now, const SessionOptions& options);
+  Result<void> set_server_name(const std::string& domain);
+
+  // session_handshake.cpp
+  Result<void> look_at_first_octets(std::span<const std::byte> received);
+  Result<void> advance_handshake(const Now& now);
+  Result<void> finish_handshake();
+  Result<void> check_negotiated() const;
+  void fill_peer_info();
+
+  // Each ends the session: `error` gets the alert that was sent, or one is sent now.
+  Unexpected fail(Error error);
+  Unexpected fail_by_library(int result);
+  Error explain_failure(const tls::LibraryFailure& failure, int ssl_error);
+  Error explain_alert(std::uint8_t alert) const;
+  std::string phase() const;
+
+  void peer_answered() noexcept;
+  Result<std::span<const std::byte>> end_of_input();
+
+  TlsContext context_;
+  tls::WireBuffers wire_;
+  bssl::UniquePtr<SSL> ssl_;
+  std::unique_ptr<Handshake> handshake_;
+  std::unique_ptr<tls::TraceRecorder> recorder_;
+  PeerInfo peer_;
+  std::optional<Error> error_;
+  std::optional<std::uint8_t> sent_alert_;
+  std::optional<std::uint8_t> received_alert_;
+  const Role role_;
+  SessionState state_ = SessionState::handshaking;
+  bool peer_has_answered_ = false;
+  bool closing_ = false;       // our close_notify was sent
+  bool input_ended_ = false;   // the peer's TCP has ended
+};
+
+}  // namespace siptls
