@@ -1,0 +1,98 @@
+"""The public headers, one by one: each compiles alone without warnings, with and without
+exceptions; none brings in a name or a header of the TLS library or of any library but the C++
+standard's; siptls.hpp includes all of them.
+
+headers.py INCLUDE_FOLDER COMPILER
+"""
+
+import concurrent.futures
+import os
+import re
+import shutil
+import sys
+
+import common
+
+WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror"]
+TLS_NAME = re.compile(r"\b(?:(?:[A-Z]*SSL|X509|EVP|BIO|CRYPTO|CBS|CBB)(?:_\w+|\b)|bssl::)")
+LINE_MARKER = re.compile(r'^# \d+ "([^"]*)"')
+
+
+def compile_alone(compiler, include, header, options):
+    source = f'#include "siptls/{header}"\n#include "siptls/{header}"\n'
+    with common.temporary_folder() as folder:
+        path = os.path.join(folder, "alone.cpp")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(source)
+        command = [compiler, "-fsyntax-only", *options, *WARNINGS, f"-I{include}", path]
+        done = common.run(command)
+    if done.returncode == 0:
+        return []
+    return [f"{header} with {' '.join(options)}:\n{done.stdout}"]
+
+
+def own_lines(preprocessed, include):
+    """The lines of preprocessed text that stand in siptls' own headers."""
+    inside = False
+    for line in preprocessed.splitlines():
+        marker = LINE_MARKER.match(line)
+        if marker:
+            inside = os.path.abspath(marker.group(1)).startswith(include + os.sep)
+        elif inside:
+            yield line
+
+
+def names_of_tls_library(text):
+    return sorted(set(found.group(0) for found in TLS_NAME.finditer(text)))
+
+
+def preprocessed_problems(compiler, include, header):
+    path = os.path.join(include, "siptls", header)
+    # Comments are gone here; text about a name is not a name.
+    text = common.run_or_fail([compiler, "-x", "c++", "-std=c++20", "-E", f"-I{include}", path])
+    problems = []
+    names = names_of_tls_library("\n".join(own_lines(text, include)))
+    if names:
+        problems.append(f"{header}: names of the TLS library: {', '.join(names)}")
+    for entered in sorted(set(re.findall(r'^# \d+ "(/[^"]+)"', text, re.MULTILINE))):
+        if re.search(r"/(openssl|fmt|nlohmann|android)/", entered):
+            problems.append(f"{header}: includes {entered}")
+    return problems
+
+
+def main():
+    include, compiler = os.path.abspath(sys.argv[1]), sys.argv[2]
+    if shutil.which(compiler) is None:
+        common.skip(f"{compiler} is not installed")
+    folder = os.path.join(include, "siptls")
+    headers = sorted(name for name in os.listdir(folder) if name.endswith(".hpp"))
+    problems = []
+    if names_of_tls_library("SSL_CTX* a; X509 *b; EVP_PKEY c; BIO* d; CRYPTO_BUFFER e;") != \
+            ["BIO", "CRYPTO_BUFFER", "EVP_PKEY", "SSL_CTX", "X509"]:
+        problems.append("this test is blind to names of the TLS library")
+
+    with open(os.path.join(folder, "siptls.hpp"), encoding="ascii") as file:
+        included = set(re.findall(r'#include "siptls/([^"]+)"', file.read()))
+    for name in headers:
+        if name not in included and name not in ("siptls.hpp", "export.hpp"):
+            problems.append(f"siptls.hpp does not include {name}")
+
+    variants = [["-std=c++20"], ["-std=c++20", "-fno-exceptions"]]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+        jobs = [pool.submit(compile_alone, compiler, include, header, options)
+                for header in headers for options in variants]
+        # The language level of a program must not matter to it.
+        jobs.append(pool.submit(compile_alone, compiler, include, "siptls.hpp", ["-std=c++2b"]))
+        jobs += [pool.submit(preprocessed_problems, compiler, include, header)
+                 for header in headers]
+        for job in jobs:
+            problems += job.result()
+    for line in problems:
+        print(line)
+    print(f"{compiler}: {len(headers)} headers, {len(problems)} problems")
+    if problems or not headers:
+        common.fail("see above")
+
+
+if __name__ == "__main__":
+    main()
