@@ -106,7 +106,7 @@ Result<void> check_clock(const Now& now, ClockPolicy policy) {
   if (now.standing == ClockStanding::unsynchronised && policy == ClockPolicy::require) {
     return Unexpected(Errc::clock_not_trusted,
                       fmt::format("the system clock says {} and is not synchronised with any time "
-                                  "source, which the policy requires",
+                                  "source",
                                   format_time(now.wall)));
   }
   return {};

@@ -37,9 +37,8 @@ constexpr Verdict kStaticEcdh{
 constexpr Verdict kStaticDh{
     SuiteStatus::refused,
     "static finite-field DH has no forward secrecy and must not be used (RFC 10015 section 2)"};
-constexpr Verdict kDhe{
-    SuiteStatus::refused,
-    "finite-field DHE must not be used in TLS 1.2 (RFC 10015 section 3)"};
+constexpr Verdict kDhe{SuiteStatus::refused,
+                       "finite-field DHE must not be used in TLS 1.2 (RFC 10015 section 3)"};
 constexpr Verdict kCcm{
     SuiteStatus::refused,
     "BoringSSL does not have this suite; TLS 1.3 does not require it (RFC 9846 section 9.1)"};

@@ -35,9 +35,8 @@ bool contains(const Codes& codes, std::uint16_t code) noexcept {
 
 template <typename Condition>
 bool any_shared(const Codes& ours, const Codes& theirs, Condition condition) {
-  return std::any_of(ours.begin(), ours.end(), [&](std::uint16_t code) {
-    return contains(theirs, code) && condition(code);
-  });
+  return std::any_of(ours.begin(), ours.end(),
+                     [&](std::uint16_t code) { return contains(theirs, code) && condition(code); });
 }
 
 bool fits_key(std::uint16_t suite, CertificateKey key) noexcept {
@@ -77,10 +76,9 @@ std::string blocked_by(const Codes& offered, const Codes& allowed) {
   }
   std::string text;
   for (const Reason& reason : reasons) {
-    text += reason.count == 1
-                ? fmt::format("; {}: {}", reason.example, reason.text)
-                : fmt::format("; {} and {} like it: {}", reason.example, reason.count - 1,
-                              reason.text);
+    text += reason.count == 1 ? fmt::format("; {}: {}", reason.example, reason.text)
+                              : fmt::format("; {} and {} like it: {}", reason.example,
+                                            reason.count - 1, reason.text);
   }
   return text;
 }
@@ -101,7 +99,8 @@ std::string_view key_name(CertificateKey key) noexcept {
 
 std::string describe_versions(const ClientHello& offered, const TlsPolicy& policy) {
   return fmt::format(
-      "the peer offers {}; this side allows {} to {} (TLS 1.1 and older must not be used, RFC 8996)",
+      "the peer offers {}; this side allows {} to {} (TLS 1.1 and older must not be used, RFC "
+      "8996)",
       join(offered.versions, version_name), to_string(policy.min_version),
       to_string(policy.max_version));
 }
@@ -150,8 +149,8 @@ bool can_sign(CertificateKey key, std::uint16_t scheme) noexcept {
   return false;
 }
 
-Errc refine_no_shared_suite(const ClientHello& offered, const TlsPolicy& policy,
-                            CertificateKey key, ProtocolVersion version) {
+Errc refine_no_shared_suite(const ClientHello& offered, const TlsPolicy& policy, CertificateKey key,
+                            ProtocolVersion version) {
   if (version == ProtocolVersion::tls1_3) return Errc::no_common_cipher_suite;
   const bool shared_suite = any_shared(policy.cipher_suites, offered.suites,
                                        [&](std::uint16_t code) { return fits_key(code, key); });

@@ -19,8 +19,8 @@ std::string describe_incompatibility(Errc reason, const ClientHello& offered,
 
 // BoringSSL says "no shared cipher" also where it is the groups or the signature schemes that are
 // not shared. This finds the reason that helps.
-Errc refine_no_shared_suite(const ClientHello& offered, const TlsPolicy& policy,
-                            CertificateKey key, ProtocolVersion version);
+Errc refine_no_shared_suite(const ClientHello& offered, const TlsPolicy& policy, CertificateKey key,
+                            ProtocolVersion version);
 
 // The schemes of `schemes` that a key of this kind can sign with.
 bool can_sign(CertificateKey key, std::uint16_t scheme) noexcept;

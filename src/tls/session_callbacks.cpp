@@ -73,7 +73,8 @@ void note_alert(const SSL* ssl, int event, int value) noexcept {
 
 void note_message(int is_write, int /*version*/, int content_type, const void* octets,
                   std::size_t size, SSL* ssl, void* /*argument*/) noexcept {
-  const WireMessage message{is_write != 0 ? Sender::self : Sender::peer, content_type,
+  const WireMessage message{is_write != 0 ? Sender::self : Sender::peer,
+                            content_type,
                             {static_cast<const std::uint8_t*>(octets), size}};
   TlsSessionImpl& session = session_of(ssl);
   // A trace that finds no memory loses an entry; the handshake does not suffer.

@@ -16,8 +16,8 @@ int select_application_protocol(SSL* ssl, const std::uint8_t** out, std::uint8_t
                                 const std::uint8_t* offered, unsigned offered_size,
                                 void* argument) noexcept;
 void note_alert(const SSL* ssl, int event, int value) noexcept;
-void note_message(int is_write, int version, int content_type, const void* octets,
-                  std::size_t size, SSL* ssl, void* argument) noexcept;
+void note_message(int is_write, int version, int content_type, const void* octets, std::size_t size,
+                  SSL* ssl, void* argument) noexcept;
 void log_key(const SSL* ssl, const char* line) noexcept;
 
 }  // namespace siptls::tls

@@ -3,6 +3,7 @@
 #include <openssl/err.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "pki/chain_verifier.hpp"
@@ -22,8 +23,8 @@ constexpr std::uint16_t kExtendedMasterSecret = 23;
 constexpr std::uint16_t kAlpn = 16;
 constexpr std::uint16_t kRenegotiationInfo = 0xff01;
 
-// Could these octets begin a TLS stream: a record header, or a ClientHello in the format of SSL 2.0,
-// which offers newer versions as well (RFC 5246 appendix E.2)?
+// Could these octets begin a TLS stream: a record header, or a ClientHello in the format of
+// SSL 2.0, which offers newer versions as well (RFC 5246 appendix E.2)?
 bool may_be_tls(std::span<const std::uint8_t> first) noexcept {
   if (first.empty()) return true;
   const bool record = first[0] >= SSL3_RT_CHANGE_CIPHER_SPEC && first[0] <= 23;
@@ -70,11 +71,11 @@ Error extended_master_secret_missing(std::string_view peer) {
 
 }  // namespace
 
-Result<void> TlsSessionImpl::look_at_first_octets(std::span<const std::byte> received) {
+Result<void> TlsSessionImpl::look_at_octets(std::span<const std::byte> received) {
+  if (received.empty()) return {};
   auto& first = handshake_->first_octets;
-  if (handshake_->received < first.size() && !received.empty()) {
-    const std::size_t count =
-        std::min(received.size(), first.size() - handshake_->received);
+  if (handshake_->received < first.size()) {
+    const std::size_t count = std::min(received.size(), first.size() - handshake_->received);
     std::memcpy(first.data() + handshake_->received, received.data(), count);
     const std::span<const std::uint8_t> known(first.data(), handshake_->received + count);
     if (!may_be_tls(known)) {
@@ -82,7 +83,19 @@ Result<void> TlsSessionImpl::look_at_first_octets(std::span<const std::byte> rec
     }
   }
   handshake_->received += received.size();
+  auto& last = handshake_->last_octets;
+  const auto news = received.last(std::min(received.size(), last.size()));
+  std::copy(last.begin() + static_cast<std::ptrdiff_t>(news.size()), last.end(), last.begin());
+  std::memcpy(last.data() + last.size() - news.size(), news.data(), news.size());
   return {};
+}
+
+// OpenSSL's client refuses the certificate of a TLS 1.3 server before it encrypts what it sends:
+// its alert comes as a record in the clear, which BoringSSL takes for a broken one.
+bool TlsSessionImpl::ends_with_plain_alert() const noexcept {
+  constexpr std::array<std::uint8_t, 6> kFatalAlert{SSL3_RT_ALERT, 3, 3, 0, 2, SSL3_AL_FATAL};
+  return handshake_ &&
+         std::equal(kFatalAlert.begin(), kFatalAlert.end(), handshake_->last_octets.begin());
 }
 
 Result<void> TlsSessionImpl::advance_handshake(const Now& now) {
@@ -96,9 +109,8 @@ Result<void> TlsSessionImpl::advance_handshake(const Now& now) {
 
 Result<void> TlsSessionImpl::finish_handshake() {
   if (auto good = check_negotiated(); !good) return fail(std::move(good).error());
-  const bool needs_proof = role_ == Role::client ||
-                           context().config().policy.client_certificate ==
-                               ClientCertificate::required;
+  const bool needs_proof = role_ == Role::client || context().config().policy.client_certificate ==
+                                                        ClientCertificate::required;
   // BoringSSL judges no peer of a resumed session, so none may come this far.
   if (SSL_session_reused(ssl_.get()) || (needs_proof && !peer_.path)) {
     return fail(Error(Errc::internal, "the handshake ended without a judgement of the peer"));
@@ -180,14 +192,14 @@ Result<void> TlsSessionImpl::judge_client_hello(const SSL_CLIENT_HELLO& hello) {
                       "the client offers no application protocol, and the policy requires sip/2 "
                       "(RFC 7301)");
   }
-  const bool complete = has_extension(hello, kExtendedMasterSecret) &&
-                        has_extension(hello, kRenegotiationInfo);
+  const bool complete =
+      has_extension(hello, kExtendedMasterSecret) && has_extension(hello, kRenegotiationInfo);
   if (complete) return {};
   const auto offered = tls::parse_client_hello(handshake_->client_hello);
   // What cannot be read, or offers no TLS 1.2 at all, gets BoringSSL's own answer.
   if (!offered || !offered->offers_version(TLS1_2_VERSION)) return {};
-  const bool newer = policy.max_version == ProtocolVersion::tls1_3 &&
-                     offered->offers_version(TLS1_3_VERSION);
+  const bool newer =
+      policy.max_version == ProtocolVersion::tls1_3 && offered->offers_version(TLS1_3_VERSION);
   if (newer || policy.min_version != ProtocolVersion::tls1_2) return {};
   if (!offered->secure_renegotiation) return Unexpected(insecure_renegotiation("client"));
   if (!offered->extended_master_secret) {
@@ -250,6 +262,9 @@ Error TlsSessionImpl::explain_alert(std::uint8_t alert) const {
 
 Error TlsSessionImpl::explain_failure(const tls::LibraryFailure& failure, int ssl_error) {
   if (handshake_ && handshake_->refusal) return *std::move(handshake_->refusal);
+  if (!received_alert_ && ends_with_plain_alert()) {
+    received_alert_ = handshake_->last_octets.back();
+  }
   if (received_alert_) return explain_alert(*received_alert_);
   if (ssl_error == SSL_ERROR_ZERO_RETURN) {
     return Error(Errc::connection_closed,

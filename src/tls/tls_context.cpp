@@ -100,8 +100,7 @@ std::uint64_t TlsContext::id() const noexcept { return impl_->id(); }
 
 Result<TlsContext> TlsContextImpl::create(TlsContextConfig config) {
   if (auto library = check_ssl_library(); !library) return Unexpected(library.error());
-  std::shared_ptr<TlsContextImpl> impl(
-      new TlsContextImpl(std::move(config), next_context_id()));
+  std::shared_ptr<TlsContextImpl> impl(new TlsContextImpl(std::move(config), next_context_id()));
   if (auto built = impl->build(); !built) return Unexpected(std::move(built).error());
   return TlsContext(std::move(impl));
 }
@@ -171,8 +170,8 @@ Result<void> TlsContextImpl::set_groups() {
   for (const std::uint16_t code : config_.policy.groups) {
     const char* name = tls::library_group_name(code);
     if (name == nullptr) {
-      append_objection(objections, fmt::format("this BoringSSL does not offer {}",
-                                               group_name(code)));
+      append_objection(objections,
+                       fmt::format("this BoringSSL does not offer {}", group_name(code)));
       continue;
     }
     if (!list.empty()) list += ':';
@@ -211,16 +210,16 @@ Result<void> TlsContextImpl::set_credentials() {
   const TlsPolicy& policy = config_.policy;
   if (certificate_key_ == CertificateKey::ecdsa && policy.min_version == ProtocolVersion::tls1_2) {
     const std::string& curve = config_.credentials->certificates().front().key;
-    const bool listed =
-        std::any_of(policy.groups.begin(), policy.groups.end(),
-                    [&](std::uint16_t code) { return group_name(code) == curve; });
+    const bool listed = std::any_of(policy.groups.begin(), policy.groups.end(),
+                                    [&](std::uint16_t code) { return group_name(code) == curve; });
     if (!listed) {
       return unsupported(fmt::format(
-          "groups: {} is missing, the curve of the certificate, and TLS 1.2 needs it there", curve));
+          "groups: {} is missing, the curve of the certificate, and TLS 1.2 needs it there",
+          curve));
     }
   }
-  return memory_result(SSL_CTX_set_chain_and_key(ssl_context_.get(), chain.data(), chain.size(),
-                                                 key, nullptr) == 1);
+  return memory_result(
+      SSL_CTX_set_chain_and_key(ssl_context_.get(), chain.data(), chain.size(), key, nullptr) == 1);
 }
 
 Result<void> TlsContextImpl::set_signature_schemes() {
@@ -228,7 +227,8 @@ Result<void> TlsContextImpl::set_signature_schemes() {
   std::string objections;
   for (const std::uint16_t scheme : schemes) {
     if (tls::library_has_signature_scheme(scheme)) continue;
-    append_objection(objections, fmt::format("{} cannot be used", tls::signature_scheme_name(scheme)));
+    append_objection(objections,
+                     fmt::format("{} cannot be used", tls::signature_scheme_name(scheme)));
   }
   if (!objections.empty()) return unsupported("signature schemes: " + objections);
   if (schemes.empty()) return unsupported("signature schemes: none is allowed");

@@ -177,7 +177,7 @@ Result<void> TlsSessionImpl::feed(std::span<const std::byte> ciphertext, const N
     wire_.input.lend(ciphertext);
     return {};
   }
-  if (auto looked = look_at_first_octets(ciphertext); !looked) return looked;
+  if (auto looked = look_at_octets(ciphertext); !looked) return looked;
   wire_.input.lend(ciphertext);
   return advance_handshake(now);
 }
@@ -291,7 +291,6 @@ Result<void> TlsSessionImpl::on_deadline(const Now& now) {
 }
 
 void TlsSessionImpl::peer_answered() noexcept {
-  if (peer_has_answered_) return;
   peer_has_answered_ = true;
   if (!recorder_) SSL_set_msg_callback(ssl_.get(), nullptr);
 }

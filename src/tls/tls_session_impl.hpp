@@ -60,10 +60,11 @@ class TlsSessionImpl {
   struct Handshake {
     std::string domain;  // a client's reference identity
     MonoTime deadline;
-    std::vector<std::uint8_t> client_hello;   // as a server received it
+    std::vector<std::uint8_t> client_hello;       // as a server received it
     std::optional<std::uint16_t> server_version;  // the legacy version of a ServerHello
     std::optional<Error> refusal;
     std::array<std::uint8_t, 16> first_octets{};
+    std::array<std::uint8_t, 7> last_octets{};
     std::size_t received = 0;
   };
 
@@ -73,7 +74,8 @@ class TlsSessionImpl {
   Result<void> set_server_name(const std::string& domain);
 
   // session_handshake.cpp
-  Result<void> look_at_first_octets(std::span<const std::byte> received);
+  Result<void> look_at_octets(std::span<const std::byte> received);
+  bool ends_with_plain_alert() const noexcept;
   Result<void> advance_handshake(const Now& now);
   Result<void> finish_handshake();
   Result<void> check_negotiated() const;
@@ -101,8 +103,8 @@ class TlsSessionImpl {
   const Role role_;
   SessionState state_ = SessionState::handshaking;
   bool peer_has_answered_ = false;
-  bool closing_ = false;       // our close_notify was sent
-  bool input_ended_ = false;   // the peer's TCP has ended
+  bool closing_ = false;      // our close_notify was sent
+  bool input_ended_ = false;  // the peer's TCP has ended
 };
 
 }  // namespace siptls
