@@ -1,6 +1,9 @@
 // What framing costs, beside a pass that only finds CR and LF in the same header octets.
 //
 // Usage: framer_bench [--all]. The repetitions of all rows are interleaved, and the median counts.
+#include <benchmark/benchmark.h>
+#include <time.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -16,10 +19,6 @@
 #include <string_view>
 #include <variant>
 #include <vector>
-
-#include <time.h>
-
-#include <benchmark/benchmark.h>
 
 #include "framer_bench_crlf.hpp"
 #include "framer_bench_traffic.hpp"
@@ -118,8 +117,8 @@ class Bench {
     std::map<std::string, double> median;
     for (Row& row : rows_) median[row.name] = row.median();
     for (const Row& row : rows_) {
-      std::printf("figure framer.%s %.*f %s\n", row.name.c_str(),
-                  row.unit == "ns/byte" ? 2 : 1, median[row.name], row.unit.c_str());
+      std::printf("figure framer.%s %.*f %s\n", row.name.c_str(), row.unit == "ns/byte" ? 2 : 1,
+                  median[row.name], row.unit.c_str());
     }
     for (const auto& [name, value] : median) {
       const std::size_t dot = name.rfind(".crlf_pass");
@@ -166,7 +165,8 @@ class Bench {
   }
 
   void add_pass(const Traffic& traffic) {
-    rows_.push_back({traffic.name + ".crlf_pass", "ns/message",
+    rows_.push_back({traffic.name + ".crlf_pass",
+                     "ns/message",
                      static_cast<double>(traffic.count()),
                      [&traffic] {
                        std::size_t breaks = 0;

@@ -1,10 +1,10 @@
 #include "framer_bench_crlf.hpp"
 
+#include <benchmark/benchmark.h>
+
 #include <array>
 #include <bit>
 #include <cstdint>
-
-#include <benchmark/benchmark.h>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -33,8 +33,8 @@ std::size_t find_plain(const char* text, std::size_t begin, std::size_t size, st
     auto mask = static_cast<std::uint32_t>(_mm256_movemask_epi8(
         _mm256_or_si256(_mm256_cmpeq_epi8(octets, cr), _mm256_cmpeq_epi8(octets, lf))));
     for (; mask != 0; mask &= mask - 1) {
-      places[found++] = static_cast<std::uint32_t>(i) +
-                        static_cast<std::uint32_t>(std::countr_zero(mask));
+      places[found++] =
+          static_cast<std::uint32_t>(i) + static_cast<std::uint32_t>(std::countr_zero(mask));
     }
   }
   return find_plain(text, i, size, found);

@@ -35,15 +35,15 @@ class Maker {
 
   std::string sdp() {
     const std::string address = "192.0.2." + number(250);
-    return "v=0\r\no=- " + number(1000000) + " 1 IN IP4 " + address +
-           "\r\ns=-\r\nc=IN IP4 " + address + "\r\nt=0 0\r\nm=audio " + number(60000) +
+    return "v=0\r\no=- " + number(1000000) + " 1 IN IP4 " + address + "\r\ns=-\r\nc=IN IP4 " +
+           address + "\r\nt=0 0\r\nm=audio " + number(60000) +
            " RTP/AVP 8 0\r\na=rtpmap:8 PCMA/8000\r\n";
   }
 
   // The rows that every message has, in one of a few usual orders.
   std::string rows(const std::string& method) {
-    const std::string via = "Via: SIP/2.0/TLS " + word(3, 9) + ".atlanta.example:5061;branch=z9hG4bK" +
-                            word(8, 16) + ";rport\r\n";
+    const std::string via = "Via: SIP/2.0/TLS " + word(3, 9) +
+                            ".atlanta.example:5061;branch=z9hG4bK" + word(8, 16) + ";rport\r\n";
     const std::string from =
         "From: <sip:" + word(4, 9) + "@atlanta.example>;tag=" + word(6, 10) + "\r\n";
     const std::string to = "To: <sip:" + word(4, 9) + "@biloxi.example>\r\n";
@@ -112,8 +112,10 @@ Traffic keep_alives() {
     make.add_keep_alive("\r\n\r\n");
     const std::string request = "OPTIONS sip:" + make.word(4, 4) + " SIP/2.0\r\ni: ";
     const std::string tail = "\r\nl: 0\r\n\r\n";
-    make.add(request + make.word(60 - request.size() - tail.size(),
-                                 60 - request.size() - tail.size()) + tail, "");
+    make.add(request +
+                 make.word(60 - request.size() - tail.size(), 60 - request.size() - tail.size()) +
+                 tail,
+             "");
   }
   return make.done();
 }
@@ -123,8 +125,8 @@ Traffic header_of(std::size_t octets) {
   for (std::size_t i = 0; i < 4; ++i) {
     std::string rows = make.rows("INVITE");
     while (rows.size() + 300 < octets) {
-      rows += "Record-Route: <sip:" + make.word(5, 20) + ".example;lr;id=" + make.word(8, 60) +
-              ">\r\n";
+      rows +=
+          "Record-Route: <sip:" + make.word(5, 20) + ".example;lr;id=" + make.word(8, 60) + ">\r\n";
     }
     make.add_of_size(octets, "INVITE sip:bob@biloxi.example SIP/2.0\r\n", rows, "");
   }

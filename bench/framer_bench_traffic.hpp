@@ -22,11 +22,11 @@ struct Traffic {
   }
 };
 
-Traffic invites();              // 600 octets each, with SDP
-Traffic options();              // 600 octets each, without a body
-Traffic responses();            // 200 OK to the INVITE, 600 octets each, with SDP
-Traffic keep_alives();          // requests of 60 octets and pings
+Traffic invites();                      // 600 octets each, with SDP
+Traffic options();                      // 600 octets each, without a body
+Traffic responses();                    // 200 OK to the INVITE, 600 octets each, with SDP
+Traffic keep_alives();                  // requests of 60 octets and pings
 Traffic header_of(std::size_t octets);  // requests with a header of so many octets
-Traffic large_body();           // one request with a body of 1 MiB
+Traffic large_body();                   // one request with a body of 1 MiB
 
 }  // namespace framer_bench

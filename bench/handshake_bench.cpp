@@ -1,9 +1,10 @@
 // Full mutual handshakes in memory, server and client processor time apart: siptls beside plain
 // BoringSSL over memory BIOs, and beside the ceiling, BoringSSL with a verify callback that accepts
-// everything. The chain is leaf, one intermediate, and the root as anchor; the group X25519; nothing
-// is resumed or remembered ("cold").
+// everything. The chain is leaf, one intermediate, and the root as anchor; the group X25519;
+// nothing is resumed or remembered ("cold").
 //
-// Usage: handshake_bench [--all]. The repetitions of all rows are interleaved, and the median counts.
+// Usage: handshake_bench [--all]. The repetitions of all rows are interleaved, and the median
+// counts.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -45,8 +46,8 @@ siptls::Now bench_time() {
 
 siptls::TlsContext make_context(const demo_pki::Hierarchy& pki, siptls::ProtocolVersion version) {
   siptls::TlsContextConfig config;
-  config.credentials = must(siptls::Credentials::from_pem(pki.leaf.private_key_pem(),
-                                                          pki.leaf.chain_pem()));
+  config.credentials =
+      must(siptls::Credentials::from_pem(pki.leaf.private_key_pem(), pki.leaf.chain_pem()));
   config.trust = must(siptls::TrustStore::from_pem(pki.root.certificate_pem()));
   config.policy.min_version = version;
   config.policy.max_version = version;
@@ -132,8 +133,8 @@ void add_rows(std::vector<Row>& rows, const char* key_name, demo_pki::KeyType ke
     const std::pair<const char*, Verification> variants[] = {
         {".plain", Verification::full}, {".ceiling", Verification::accept_all}};
     for (const auto& [variant, verification] : variants) {
-      BareConfig config{pki.leaf.private_key_pem(), pki.leaf.chain_pem(),
-                        pki.root.certificate_pem(), kDomain,
+      BareConfig config{pki.leaf.private_key_pem(),          pki.leaf.chain_pem(),
+                        pki.root.certificate_pem(),          kDomain,
                         static_cast<std::uint16_t>(version), verification};
       const auto bare = std::make_shared<BareTls>(config);
       rows.push_back({shape, variant, [bare] { return bare->handshake(); }, {}, {}});

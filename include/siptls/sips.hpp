@@ -29,7 +29,8 @@ SIPTLS_API std::optional<std::string_view> uri_host(std::string_view uri) noexce
 struct SipsRefusal {
   std::uint16_t status = 480;
   std::string_view reason_phrase;
-  std::string_view warning;  // the value of a Warning header without agent: `380 "SIPS ..."`; may be empty
+  // Of a Warning header without its agent: `380 "SIPS ..."`; may be empty.
+  std::string_view warning;
 };
 
 // Judges a request by the mode of the profile: none if it may go on. A request whose Request-URI is

@@ -66,8 +66,8 @@ std::string evidence(const HeaderScan& scan, const char* message, const FramerLi
       return "the header is not complete after " + std::to_string(limits.max_header) +
              " octets, the limit";
     case Errc::start_line_too_long:
-      return "the start line is longer than the limit of " +
-             std::to_string(limits.max_start_line) + " octets: " + quoted({message, at});
+      return "the start line is longer than the limit of " + std::to_string(limits.max_start_line) +
+             " octets: " + quoted({message, at});
     case Errc::too_many_headers:
       return "more header rows than the limit of " + std::to_string(limits.max_header_rows);
     case Errc::invalid_start_line:
@@ -106,8 +106,9 @@ Error stray_break_error(Errc reason, std::uint64_t offset) {
 }
 
 Error empty_lines_error(std::uint64_t offset, const FramerLimits& limits) {
-  return Error(Errc::too_many_empty_lines, "more empty lines before a start line than the limit of " +
-                                               std::to_string(limits.max_empty_lines))
+  return Error(Errc::too_many_empty_lines,
+               "more empty lines before a start line than the limit of " +
+                   std::to_string(limits.max_empty_lines))
       .with_offset(offset);
 }
 

@@ -17,8 +17,8 @@ inline constexpr std::string_view kLongestName = "Content-Encoding";
 
 namespace detail {
 
-// A name and its colon, so that a longer or shorter name differs. `mask` says which bits of it count:
-// not bit 5 of a letter, which is the case, and none behind the colon.
+// A name and its colon, so that a longer or shorter name differs. `mask` says which bits of it
+// count: not bit 5 of a letter, which is the case, and none behind the colon.
 struct alignas(64) KnownName {
   char name[kKnownNameBlock];  // lower case
   unsigned char mask[kKnownNameBlock];
@@ -95,8 +95,8 @@ inline const detail::KnownName& known_name(const char* text, std::size_t size) n
 inline HeaderId header_id(std::string_view name) noexcept {
   if (equal_ignoring_case(name, kLongestName)) return HeaderId::content_encoding;
   if (name.empty() || name.size() >= kKnownNameBlock) return HeaderId::other;
-  const detail::KnownName& known = detail::kKnownNames[detail::name_slot(
-      name.size(), name[0], name.size() > 1 ? name[1] : ':')];
+  const detail::KnownName& known =
+      detail::kKnownNames[detail::name_slot(name.size(), name[0], name.size() > 1 ? name[1] : ':')];
   if (known.name[name.size()] != ':') return HeaderId::other;
   return equal_ignoring_case(name, {known.name, name.size()}) ? known.id : HeaderId::other;
 }

@@ -92,8 +92,8 @@ class HeaderScan::BreakCursor {
   std::uint64_t breaks_ = 0;
 };
 
-// The name at the beginning of `text`, of which `left` octets are there, kNameBlock or more. Size 0:
-// no name in order with a colon directly behind it.
+// The name at the beginning of `text`, of which `left` octets are there, kNameBlock or more. Size
+// 0: no name in order with a colon directly behind it.
 template <typename Block>
 SIPTLS_INLINE HeaderScan::FoundName HeaderScan::find_name(const char* text,
                                                           std::size_t left) noexcept {
@@ -204,8 +204,8 @@ bool HeaderScan::scan_baseline(HeaderScan& scan, const Input& input) noexcept {
 }
 
 #if defined(__x86_64__)
-[[gnu::target("avx2,bmi,bmi2"), gnu::flatten]] bool HeaderScan::scan_avx2(HeaderScan& scan,
-                                                                     const Input& input) noexcept {
+[[gnu::target("avx2,bmi,bmi2"), gnu::flatten]] bool HeaderScan::scan_avx2(
+    HeaderScan& scan, const Input& input) noexcept {
   return scan.scan_lines<Avx2Block>(input);
 }
 #endif
@@ -306,9 +306,9 @@ bool HeaderScan::scan_octets(const Input& input) noexcept {
         return end_header(input);
     }
     ++position_;
-  } while (position_ < input.size &&
-           !(phase_ == Phase::value && input.size - position_ >= kWorthABlock &&
-             can_take_lines(input)));
+  } while (
+      position_ < input.size &&
+      !(phase_ == Phase::value && input.size - position_ >= kWorthABlock && can_take_lines(input)));
   return true;
 }
 

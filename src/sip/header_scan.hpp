@@ -46,9 +46,7 @@ class HeaderScan {
   bool is_complete() const noexcept { return complete_; }
 
   // After `complete`.
-  std::uint64_t message_size() const noexcept {
-    return std::uint64_t{position_} + content_length_;
-  }
+  std::uint64_t message_size() const noexcept { return std::uint64_t{position_} + content_length_; }
   std::uint32_t header_size() const noexcept { return position_; }
   std::uint32_t body_size() const noexcept { return content_length_; }
 
@@ -85,8 +83,8 @@ class HeaderScan {
   };
 
   bool can_take_lines(const Input& input) const noexcept {
-    return input.size >= kSmallestBlockInput && (phase_ == Phase::value || phase_ == Phase::line ||
-                                phase_ == Phase::start_line);
+    return input.size >= kSmallestBlockInput &&
+           (phase_ == Phase::value || phase_ == Phase::line || phase_ == Phase::start_line);
   }
   // Takes octets one by one, at least one, until whole lines can be taken.
   [[gnu::noinline]] bool scan_octets(const Input& input) noexcept;

@@ -106,8 +106,8 @@ struct Sse2Block {
     }
     bool is_plain_token(std::size_t size) const noexcept {
       // Bit 5 set wherever bit 6 is: upper case becomes lower case, and nothing else a letter.
-      const __m128i lower = _mm_or_si128(
-          octets_, _mm_and_si128(_mm_srli_epi16(octets_, 1), _mm_set1_epi8(0x20)));
+      const __m128i lower =
+          _mm_or_si128(octets_, _mm_and_si128(_mm_srli_epi16(octets_, 1), _mm_set1_epi8(0x20)));
       const __m128i letter = _mm_and_si128(_mm_cmpgt_epi8(lower, _mm_set1_epi8('a' - 1)),
                                            _mm_cmplt_epi8(lower, _mm_set1_epi8('z' + 1)));
       const __m128i dash = _mm_cmpeq_epi8(octets_, _mm_set1_epi8('-'));

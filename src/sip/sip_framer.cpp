@@ -17,8 +17,7 @@ constexpr std::size_t kChunk = 512;
 
 }  // namespace
 
-SipFramer::SipFramer(const FramerOptions& options)
-    : limits_(options.limits), role_(options.role) {}
+SipFramer::SipFramer(const FramerOptions& options) : limits_(options.limits), role_(options.role) {}
 
 SipFramer::SipFramer(const FramerOptions& options, Workspace& shared)
     : workspace_(&shared), limits_(options.limits), role_(options.role), owns_workspace_(false) {}
@@ -133,8 +132,8 @@ FramerOutput SipFramer::between_messages() {
   for (; input_ != input_end_; ++input_) {
     const bool awaits_line_feed = break_octets_ % 2 != 0;
     if (awaits_line_feed && *input_ != '\n') {
-      return fail(sip::stray_break_error(Errc::bare_carriage_return,
-                                         position_ + break_octets_ - 1u));
+      return fail(
+          sip::stray_break_error(Errc::bare_carriage_return, position_ + break_octets_ - 1u));
     }
     if (!awaits_line_feed && *input_ != '\r') {
       // Only a server can have a CRLF here that became no ping: it is ignored before a message.

@@ -52,9 +52,7 @@ std::string_view SipMessageView::start_line() const noexcept {
   return record.part(0, record.scan.start_line().size);
 }
 
-bool SipMessageView::is_request() const noexcept {
-  return get(record_).scan.start_line().request;
-}
+bool SipMessageView::is_request() const noexcept { return get(record_).scan.start_line().request; }
 
 std::string_view SipMessageView::method() const noexcept {
   const auto& record = get(record_);

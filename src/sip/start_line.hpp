@@ -9,11 +9,11 @@ namespace siptls::sip {
 
 // Where the parts of a start line are, in octets from its beginning.
 struct StartLine {
-  std::uint32_t size = 0;         // without its CRLF
-  std::uint32_t method_end = 0;   // request: the method begins at 0
-  std::uint32_t target_begin = 0; // request: the Request-URI; response: the reason phrase
+  std::uint32_t size = 0;          // without its CRLF
+  std::uint32_t method_end = 0;    // request: the method begins at 0
+  std::uint32_t target_begin = 0;  // request: the Request-URI; response: the reason phrase
   std::uint32_t target_end = 0;
-  std::uint16_t status = 0;       // response; 0 if the code has not three digits
+  std::uint16_t status = 0;  // response; 0 if the code has not three digits
   bool request = false;
 };
 

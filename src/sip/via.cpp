@@ -102,8 +102,8 @@ std::optional<std::string_view> read_parameter_value(Reader& reader) noexcept {
     if (quoted.empty()) return std::nullopt;
     return quoted;
   }
-  const std::string_view value = reader.take_while(
-      [](char c) { return is_token(c) || c == ':' || c == '[' || c == ']'; });
+  const std::string_view value =
+      reader.take_while([](char c) { return is_token(c) || c == ':' || c == '[' || c == ']'; });
   if (value.empty()) return std::nullopt;
   return value;
 }

@@ -49,7 +49,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     cuts.push_back(at);
   }
   must_be_same("cut in pieces", whole, siptls_test::frame(stream, cuts, options, *workspace));
-  must_be_same("octet by octet", whole,
-               siptls_test::frame_by_octets(stream, options, *workspace));
+  must_be_same("octet by octet", whole, siptls_test::frame_by_octets(stream, options, *workspace));
   return 0;
 }

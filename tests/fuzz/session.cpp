@@ -1,7 +1,7 @@
 // Fuzz target: TlsSession.feed, as client and as server, in each phase of a connection.
 //
-// The first octet says which: bit 0 the role (0 server), bit 1 the version (0: TLS 1.3, 1: TLS 1.2),
-// bits 2 and 3 the phase, bits 4 to 6 into which pieces the stream is cut. The phases:
+// The first octet says which: bit 0 the role (0 server), bit 1 the version (0: TLS 1.3, 1:
+// TLS 1.2), bits 2 and 3 the phase, bits 4 to 6 into which pieces the stream is cut. The phases:
 //   0  the rest of the input is all that the session ever gets;
 //   1  the peer is another session; the next octet tells how many alterations of its stream follow
 //      (offset in two octets, value to XOR in one), and the rest comes behind that stream;
@@ -50,8 +50,7 @@ const char* const kCertificate =
     "-----END CERTIFICATE-----\n";
 
 // 2026-01-01.
-const Now kNow{MonoTime{} + std::chrono::hours(1),
-               WallTime{} + std::chrono::seconds(1767225600)};
+const Now kNow{MonoTime{} + std::chrono::hours(1), WallTime{} + std::chrono::seconds(1767225600)};
 
 void require(bool holds, const char* what) {
   if (holds) return;
@@ -123,7 +122,8 @@ class Input {
 class Driver {
  public:
   Driver(bool client, ProtocolVersion version, std::size_t piece)
-      : target_(make_session(client, version)), peer_(make_session(!client, version)),
+      : target_(make_session(client, version)),
+        peer_(make_session(!client, version)),
         piece_(piece) {}
 
   // Runs the handshake between the two; what goes to the target is altered.

@@ -20,9 +20,7 @@ using Kind = Framed::Kind;
 
 const std::string kStart = "OPTIONS sip:bob@biloxi.example SIP/2.0\r\n";
 
-std::span<const std::byte> octets(std::string_view text) {
-  return std::as_bytes(std::span(text));
-}
+std::span<const std::byte> octets(std::string_view text) { return std::as_bytes(std::span(text)); }
 
 // What comes out of a stream, the same in every cutting into two and octet by octet.
 std::vector<Framed> frame_all_ways(const std::string& stream, const FramerOptions& options = {}) {
@@ -51,8 +49,8 @@ TEST_CASE("each breach of the syntax has a reason of its own, and the octet wher
       {"no header at all", kStart + "\r\n", Errc::missing_content_length, 40},
       {"two equal lengths", kStart + "l: 0\r\nContent-Length: 0\r\n\r\n",
        Errc::duplicate_content_length, 46},
-      {"two different lengths", kStart + "l: 0\r\nl: 5\r\n\r\nhello", Errc::duplicate_content_length,
-       46},
+      {"two different lengths", kStart + "l: 0\r\nl: 5\r\n\r\nhello",
+       Errc::duplicate_content_length, 46},
       {"a sign", kStart + "l: +5\r\n\r\n", Errc::invalid_content_length, 43},
       {"a negative length", kStart + "l: -5\r\n\r\n", Errc::invalid_content_length, 43},
       {"a comma", kStart + "l: 5,5\r\n\r\n", Errc::invalid_content_length, 44},
@@ -65,10 +63,11 @@ TEST_CASE("each breach of the syntax has a reason of its own, and the octet wher
       {"an empty folded length", kStart + "l: \r\n \r\n\r\n", Errc::invalid_content_length, 46},
       {"2^32 + 5", kStart + "l: 4294967301\r\n\r\n", Errc::content_length_too_large, 43},
       {"2^64 + 5", kStart + "l: 18446744073709551621\r\n\r\n", Errc::content_length_too_large, 43},
-      {"one more than the limit", kStart + "l: 1048577\r\n\r\n", Errc::content_length_too_large, 43},
+      {"one more than the limit", kStart + "l: 1048577\r\n\r\n", Errc::content_length_too_large,
+       43},
       {"LF alone", kStart + "To: x\nl: 0\r\n\r\n", Errc::bare_line_feed, 45},
-      {"LF alone behind the start line", "OPTIONS sip:x SIP/2.0\nl: 0\r\n\r\n", Errc::bare_line_feed,
-       21},
+      {"LF alone behind the start line", "OPTIONS sip:x SIP/2.0\nl: 0\r\n\r\n",
+       Errc::bare_line_feed, 21},
       {"CR alone", kStart + "To: x\ry\r\nl: 0\r\n\r\n", Errc::bare_carriage_return, 45},
       {"CR CR LF", kStart + "To: x\r\r\nl: 0\r\n\r\n", Errc::bare_carriage_return, 45},
       {"CR CR LF as empty line", kStart + "l: 0\r\n\r\r\n", Errc::bare_carriage_return, 46},
@@ -76,7 +75,8 @@ TEST_CASE("each breach of the syntax has a reason of its own, and the octet wher
       {"NUL in a name", kStart + "T" + nul + ": x\r\nl: 0\r\n\r\n", Errc::nul_in_header, 41},
       {"NUL in the start line", "OPTIONS" + nul, Errc::nul_in_header, 7},
       {"NUL in a quoted string, bare", kStart + "To: \"" + nul + "\"", Errc::nul_in_header, 45},
-      {"NUL behind a backslash outside of quotes", kStart + "To: \\" + nul, Errc::nul_in_header, 45},
+      {"NUL behind a backslash outside of quotes", kStart + "To: \\" + nul, Errc::nul_in_header,
+       45},
       {"NUL behind an escaped backslash", kStart + "To: \"\\\\" + nul, Errc::nul_in_header, 47},
       {"a blank before the first header", kStart + " To: x\r\nl: 0\r\n\r\n", Errc::unexpected_fold,
        40},
@@ -134,24 +134,29 @@ TEST_CASE("whatever RFC 3261 allows in a header leaves the message whole") {
       {"leading zeros", "l: 00000000000000000000005\r\n", 5},
       {"zero", "l: 0\r\n", 0},
       {"a folded line that looks like a length", "Subject: x\r\n l: 1\r\nl: 5\r\n", 5},
-      {"names that look like a length", "X-Content-Length: 1\r\nContent-Lengths: 2\r\nll: 3\r\nl: 5\r\n",
-       5},
+      {"names that look like a length",
+       "X-Content-Length: 1\r\nContent-Lengths: 2\r\nll: 3\r\nl: 5\r\n", 5},
       {"a length in a quoted string", "Subject: \"l: 1\"\r\nl: 5\r\n", 5},
       {"NUL as quoted-pair", "To: \"\\" + nul + "\" <sip:x>\r\nl: 5\r\n", 5},
       {"NUL as quoted-pair behind a fold", "To: \"a\r\n b\\" + nul + "\"\r\nl: 5\r\n", 5},
       {"chunked coding is ignored", "Transfer-Encoding: chunked\r\nl: 5\r\n", 5},
       {"UTF-8", "Subject: caf\xc3\xa9\r\nl: 5\r\n", 5},
-      {"a name of every octet of a token",
-       "azAZ09-.!%*_+`'~: x\r\nl: 5\r\n", 5},
+      {"a name of every octet of a token", "azAZ09-.!%*_+`'~: x\r\nl: 5\r\n", 5},
       {"a name longer than a block", std::string(100, 'n') + ": x\r\nl: 5\r\n", 5},
       {"a value longer than a block", "x: " + std::string(1000, ':') + "\r\nl: 5\r\n", 5},
       {"empty values", "Subject:\r\nx:\r\nl: 5\r\n", 5},
   };
-  const std::string start_lines[] = {
-      kStart, "SIP/2.0 200 OK\r\n", "SIP/2.0 180 \r\n", "sip/2.0 200 OK\r\n",
-      "OPTIONS sip:x sIp/2.0\r\n", "OPTIONS sip:x SIP/7.0\r\n", "OPTIONS  sip:x  SIP/2.0\r\n",
-      "OPTIONS sip:x SIP/2.0  \r\n", "OPTIONS sip:x; lr SIP/2.0\r\n",
-      "SIP/2.0 4294967301 big\r\n", "!-.%*_+`'~1 x SIP/2.0\r\n"};
+  const std::string start_lines[] = {kStart,
+                                     "SIP/2.0 200 OK\r\n",
+                                     "SIP/2.0 180 \r\n",
+                                     "sip/2.0 200 OK\r\n",
+                                     "OPTIONS sip:x sIp/2.0\r\n",
+                                     "OPTIONS sip:x SIP/7.0\r\n",
+                                     "OPTIONS  sip:x  SIP/2.0\r\n",
+                                     "OPTIONS sip:x SIP/2.0  \r\n",
+                                     "OPTIONS sip:x; lr SIP/2.0\r\n",
+                                     "SIP/2.0 4294967301 big\r\n",
+                                     "!-.%*_+`'~1 x SIP/2.0\r\n"};
   for (const std::string& start_line : start_lines) {
     for (const auto& test : cases) {
       INFO(start_line << test.what);
@@ -170,7 +175,9 @@ TEST_CASE("whatever RFC 3261 allows in a header leaves the message whole") {
 TEST_CASE("limits are exact, and beyond them is an error with the reason of that limit") {
   const std::string length = "l: 0\r\n\r\n";
   FramerOptions options;
-  const auto last = [&](const std::string& stream) { return frame_all_ways(stream, options).back(); };
+  const auto last = [&](const std::string& stream) {
+    return frame_all_ways(stream, options).back();
+  };
   SECTION("start line") {
     options.limits.max_start_line = 38;
     CHECK(last(kStart + length).offset == kStart.size() + length.size());

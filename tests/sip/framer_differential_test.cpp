@@ -66,8 +66,7 @@ TEST_CASE("the generated streams reach every framing error and every output") {
     }
   }
   for (const std::size_t count : kinds) CHECK(count > 100);
-  for (auto reason = siptls::Errc::missing_content_length;
-       reason < siptls::Errc::framer_failed;
+  for (auto reason = siptls::Errc::missing_content_length; reason < siptls::Errc::framer_failed;
        reason = static_cast<siptls::Errc>(static_cast<int>(reason) + 1)) {
     INFO(siptls::to_string(reason));
     CHECK(reasons[static_cast<std::size_t>(reason)] > 10);

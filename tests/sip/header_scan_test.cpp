@@ -1,4 +1,6 @@
 // Every kind of instructions finds the same.
+#include "sip/header_scan.hpp"
+
 #include <cstdint>
 #include <random>
 #include <string>
@@ -7,7 +9,6 @@
 #include "catch.hpp"
 #include "framer_run.hpp"
 #include "scale.hpp"
-#include "sip/header_scan.hpp"
 #include "sip/octet_block.hpp"
 #include "stream_maker.hpp"
 
@@ -25,7 +26,8 @@ std::size_t wrong_looks() {
     char text[64];
     std::uint64_t breaks = 0;
     for (unsigned i = 0; i < 64; ++i) {
-      static constexpr char kOctets[] = {'\r', '\n', '\0', ':', 'a', '\x0b', '\x8d', '\x8a', '\x80'};
+      static constexpr char kOctets[] = {'\r',   '\n',   '\0',   ':',   'a',
+                                         '\x0b', '\x8d', '\x8a', '\x80'};
       text[i] = round % 2 == 0 ? kOctets[random() % sizeof kOctets] : static_cast<char>(random());
       if (text[i] == '\r' || text[i] == '\n' || text[i] == '\0') breaks |= std::uint64_t{1} << i;
     }
@@ -37,7 +39,8 @@ std::size_t wrong_looks() {
       if (name.find(c) != (found == std::string_view::npos ? 16 : found)) ++wrong;
     }
     for (std::size_t size = 1; size <= 16; ++size) {
-      if (name.is_plain_token(size) && !siptls::sip::is_token(std::string_view(text, size))) ++wrong;
+      if (name.is_plain_token(size) && !siptls::sip::is_token(std::string_view(text, size)))
+        ++wrong;
     }
   }
   return wrong;

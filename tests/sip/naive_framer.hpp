@@ -126,8 +126,8 @@ class NaiveFramer {
   bool quoted_pair_at(std::size_t position) const {
     // From the colon of the row that the octet is in.
     std::size_t row = position;
-    while (row > 0 && !(row >= 2 && text_[row - 1] == '\n' && text_[row] != ' ' &&
-                        text_[row] != '\t')) {
+    while (row > 0 &&
+           !(row >= 2 && text_[row - 1] == '\n' && text_[row] != ' ' && text_[row] != '\t')) {
       --row;
     }
     const std::size_t colon = text_.find(':', row);
@@ -156,9 +156,9 @@ class NaiveFramer {
   }
 
   static bool token(std::string_view text) {
-    return !text.empty() &&
-           text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                  "0123456789-.!%*_+`'~") == kNone;
+    return !text.empty() && text.find_first_not_of(
+                                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789-.!%*_+`'~") == kNone;
   }
   static bool digits(std::string_view text) {
     return !text.empty() && text.find_first_not_of("0123456789") == kNone;
@@ -249,8 +249,8 @@ class NaiveFramer {
     const std::string value = std::find_if(rows.begin(), rows.end(), is_length)->value;
     if (!digits(value)) return error(Errc::invalid_content_length, kNone);
     // No number of more than 10 digits, leading zeros aside, fits into 32 bits.
-    const std::string significant = value.substr(std::min(value.find_first_not_of('0'),
-                                                          value.size()));
+    const std::string significant =
+        value.substr(std::min(value.find_first_not_of('0'), value.size()));
     if (significant.size() > 10 || std::stoull("0" + significant) > options_.limits.max_body) {
       return error(Errc::content_length_too_large, kNone);
     }

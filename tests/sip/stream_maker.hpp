@@ -49,28 +49,39 @@ class StreamMaker {
   template <std::size_t N>
   using Words = std::array<std::string_view, N>;
 
-  static constexpr Words<8> kBetween = {
-      "\r\n", "\r\n\r\n", "\r\n\r\n\r\n", "\r\n\r\n\r\n\r\n", "\r", "\n", "\r\n\r", "\r\r\n"};
-  static constexpr Words<14> kStartLines = {
-      "INVITE sip:bob@biloxi.example SIP/2.0",
-      "OPTIONS sips:[2001:db8::1]:5061;transport=tcp SIP/2.0",
-      "SIP/2.0 200 OK",
-      "sip/2.0 404 ",
-      "SIP/2.0 4294967301 unlikely",
-      "MESSAGE  sip:a b  SIP/7.0  ",
-      "!odd-%method sip:x sIp/2.0",
-      "SIP/2.0 200",
-      "SIP/2.0  200 OK",
-      " INVITE sip:x SIP/2.0",
-      "INVITE SIP/2.0",
-      "INVITE  SIP/2.0 ",
-      "GET / HTTP/1.1",
-      ""};
+  static constexpr Words<8> kBetween = {"\r\n", "\r\n\r\n", "\r\n\r\n\r\n", "\r\n\r\n\r\n\r\n",
+                                        "\r",   "\n",       "\r\n\r",       "\r\r\n"};
+  static constexpr Words<14> kStartLines = {"INVITE sip:bob@biloxi.example SIP/2.0",
+                                            "OPTIONS sips:[2001:db8::1]:5061;transport=tcp SIP/2.0",
+                                            "SIP/2.0 200 OK",
+                                            "sip/2.0 404 ",
+                                            "SIP/2.0 4294967301 unlikely",
+                                            "MESSAGE  sip:a b  SIP/7.0  ",
+                                            "!odd-%method sip:x sIp/2.0",
+                                            "SIP/2.0 200",
+                                            "SIP/2.0  200 OK",
+                                            " INVITE sip:x SIP/2.0",
+                                            "INVITE SIP/2.0",
+                                            "INVITE  SIP/2.0 ",
+                                            "GET / HTTP/1.1",
+                                            ""};
   static constexpr Words<16> kNames = {
-      "Via",     "v",        "From",      "t",           "Call-ID",  "CSeq",
-      "Subject", "X-Long-Name-Of-An-Extension-Header-That-Is-Longer-Than-A-Block-Of-64-Octets",
-      "A",       "L-ength",  "Content-Lengths", "X~'`+!", "contact", "Bad Name",
-      "",        "B\x01"};
+      "Via",
+      "v",
+      "From",
+      "t",
+      "Call-ID",
+      "CSeq",
+      "Subject",
+      "X-Long-Name-Of-An-Extension-Header-That-Is-Longer-Than-A-Block-Of-64-Octets",
+      "A",
+      "L-ength",
+      "Content-Lengths",
+      "X~'`+!",
+      "contact",
+      "Bad Name",
+      "",
+      "B\x01"};
   static constexpr Words<12> kValues = {
       "",
       "SIP/2.0/TLS pc33.atlanta.example;branch=z9hG4bK776asdhds",
@@ -84,16 +95,33 @@ class StreamMaker {
       "caf\xc3\xa9",
       "v v v v v v v v v v v v v v v v v v v v v v v v v v v v v v v v v v v v v v v v v v v v v v",
       "0"};
-  static constexpr Words<8> kLengthNames = {"Content-Length",   "content-length", "l",
-                                            "L",                "Content-Length ", "l\t ",
-                                            "CONTENT-LENGTH  ", "CoNtEnT-lEnGtH"};
-  static constexpr Words<14> kBadLengths = {
-      "",     "-1",   "+1",         "1,1",        "1 1",    "0x1", "1_0",
-      "five", "1\r\n 0", "4294967296", "4294967301", "99999999999999999999999",
-      "18446744073709551621", "\xef\xbc\x95"};
-  static constexpr Words<10> kDamage = {
-      std::string_view("\0", 1), "\r", "\n", "\r\n", "\r\n\r\n", " ", ":", "\"",
-      std::string_view("\\\0", 2), std::string_view("\"\\\0\"", 4)};
+  static constexpr Words<8> kLengthNames = {
+      "Content-Length",   "content-length", "l", "L", "Content-Length ", "l\t ",
+      "CONTENT-LENGTH  ", "CoNtEnT-lEnGtH"};
+  static constexpr Words<14> kBadLengths = {"",
+                                            "-1",
+                                            "+1",
+                                            "1,1",
+                                            "1 1",
+                                            "0x1",
+                                            "1_0",
+                                            "five",
+                                            "1\r\n 0",
+                                            "4294967296",
+                                            "4294967301",
+                                            "99999999999999999999999",
+                                            "18446744073709551621",
+                                            "\xef\xbc\x95"};
+  static constexpr Words<10> kDamage = {std::string_view("\0", 1),
+                                        "\r",
+                                        "\n",
+                                        "\r\n",
+                                        "\r\n\r\n",
+                                        " ",
+                                        ":",
+                                        "\"",
+                                        std::string_view("\\\0", 2),
+                                        std::string_view("\"\\\0\"", 4)};
 
   std::size_t below(std::size_t bound) { return bound == 0 ? 0 : random_() % bound; }
   bool chance(std::size_t one_in) { return below(one_in) == 0; }
@@ -130,6 +158,7 @@ class StreamMaker {
     text += "\r\n";
     const std::size_t rows = below(chance(10) ? 60 : 10);
     const std::size_t place = below(rows + 1);
+    if (chance(80)) text += chance(2) ? " odd\r\n" : "\tTo: x\r\n";
     for (std::size_t i = 0; i <= rows; ++i) {
       if (i == place && !chance(40)) text += content_length(size);
       if (i < rows) text += row();

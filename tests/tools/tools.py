@@ -2,8 +2,10 @@
 
 A script is called with the folder of the tools: test_frame.py BIN [unittest arguments].
 Nothing here sleeps; whatever waits, waits for an event and gives up after PATIENCE seconds.
+Nothing is left running, even if a script is killed.
 """
 
+import ctypes
 import json
 import os
 import queue
@@ -55,6 +57,11 @@ def run(tool, *arguments, stdin=b"", timeout=PATIENCE):
     return Outcome(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
 
 
+def die_with_the_test():
+    """In a child, before exec: it ends when this script does, however that came about."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 class Running:
     """A tool that runs with --json while the test goes on."""
 
@@ -62,7 +69,7 @@ class Running:
         self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [os.path.join(BIN, tool), "--json", *map(str, arguments)], stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=self.errors)
+            stdout=subprocess.PIPE, stderr=self.errors, preexec_fn=die_with_the_test)
         self.queue = queue.Queue()
         self.seen = []
         self.reader = threading.Thread(target=self._read, daemon=True)
