@@ -21,9 +21,17 @@ function(siptls_compile_settings target)
     target_compile_options(${target} PRIVATE
       -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror)
   endif()
+  if(SIPTLS_FUZZERS)
+    # Coverage of the library itself is what guides the fuzzer.
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
   if(SIPTLS_SANITIZE)
     target_compile_options(${target} PRIVATE
       -fsanitize=${SIPTLS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
     target_link_options(${target} PUBLIC -fsanitize=${SIPTLS_SANITIZE})
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+      # False alarms in the standard library's own code, when it is instrumented.
+      target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized)
+    endif()
   endif()
 endfunction()

@@ -37,8 +37,10 @@ inline void set_trusted_stack(X509_STORE_CTX* context, STACK_OF(X509) * trusted)
 // What a path verification needs: any entry may be the anchor. Newer versions also process
 // certificate policies, always; API 17 does so with X509_V_FLAG_POLICY_CHECK only and then refuses
 // paths that are good (NIST PKITS 4.9.4 is one). SIP has no use for policies, so it is not set.
+// NOLINTBEGIN(misc-redundant-expression): flags without effect are 0 in newer versions
 inline constexpr unsigned long kVerifyFlags =
     X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST | X509_V_FLAG_X509_STRICT;
+// NOLINTEND(misc-redundant-expression)
 
 // The public key of a certificate; null where BoringSSL cannot read it.
 inline bssl::UniquePtr<EVP_PKEY> public_key(const X509* certificate) {

@@ -12,7 +12,6 @@
 #include <openssl/rsa.h>
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
 #include <string>
 #include <utility>
@@ -181,7 +180,7 @@ Result<Key> parse_encrypted_pkcs8(const PemBlock& block, const PassphraseSource&
 int give_passphrase(char* buffer, int size, int, void* user) {
   const std::string& text = static_cast<const Passphrase*>(user)->text();
   if (text.size() > static_cast<std::size_t>(size)) return -1;
-  std::memcpy(buffer, text.data(), text.size());
+  std::copy(text.begin(), text.end(), buffer);
   return static_cast<int>(text.size());
 }
 
