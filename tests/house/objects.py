@@ -5,6 +5,7 @@ alone.
 objects.py NM OBJECT...
 """
 
+import os
 import re
 import sys
 
@@ -49,7 +50,7 @@ def problems_of(path, called, with_fmt):
     place = re.search(r"/CMakeFiles/[^/]+\.dir/(.*)$", path)
     if not room or not place:
         return [f"{path}: an object of no room"]
-    name = f"src/{room.group(1)}/{place.group(1)}"
+    name = os.path.normpath(f"src/{room.group(1)}/{place.group(1)}")
     problems = [f"{name}: {symbol} {NEVER[symbol]}" for symbol in sorted(called & set(NEVER))]
     if not name.startswith("src/base/os/"):
         problems += [f"{name}: {symbol} reads a clock" for symbol in sorted(called & CLOCK)]

@@ -1,7 +1,7 @@
 """siptls as a part of another project's build: only the library is built, both kinds at once, no
 compiler flag of ours reaches the host or warns the host's build, and the host's program runs.
 
-subproject.py SOURCE_FOLDER CXX_COMPILER BORINGSSL_ROOT_OR_EMPTY
+subproject.py SOURCE_FOLDER CXX_COMPILER [BORINGSSL_ROOT]
 """
 
 import json
@@ -30,8 +30,8 @@ def configure(source, build, compiler, boringssl_root, *more):
 
 
 def target_problems(build):
-    listing = common.run_or_fail(["cmake", "--build", build, "--target", "help"])
-    targets = set(re.findall(r"^(\w[\w-]*): phony$", listing, re.MULTILINE))
+    listing = common.run_or_fail(["ninja", "-C", build, "-t", "targets", "all"])
+    targets = set(re.findall(r"^(\w[\w-]*): \w+$", listing, re.MULTILINE))
     problems = []
     for name in sorted(HOST_TARGETS | OWN_TARGETS | ROOMS):
         if name not in targets:
@@ -71,7 +71,8 @@ def flag_problems(build, source):
 
 
 def main():
-    source, compiler, boringssl_root = os.path.abspath(sys.argv[1]), sys.argv[2], sys.argv[3]
+    source, compiler = os.path.abspath(sys.argv[1]), sys.argv[2]
+    boringssl_root = sys.argv[3] if len(sys.argv) > 3 else ""
     problems = []
     with common.temporary_folder() as build:
         configure(source, build, compiler, boringssl_root)

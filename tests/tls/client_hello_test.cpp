@@ -10,7 +10,8 @@ namespace {
 
 std::vector<std::uint8_t> bytes(const std::string& hex) {
   std::vector<std::uint8_t> result;
-  for (const std::byte octet : from_hex(hex)) result.push_back(std::to_integer<std::uint8_t>(octet));
+  for (const std::byte octet : from_hex(hex))
+    result.push_back(std::to_integer<std::uint8_t>(octet));
   return result;
 }
 

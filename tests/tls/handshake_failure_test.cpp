@@ -97,8 +97,7 @@ TEST_CASE("A certificate that proves nothing is refused, and both ends know why"
         {"server of another name", nothing,
          with_leaf([](CertificateSpec& spec) { spec = demo_pki::sip_spec("other.example"); }),
          version, Errc::identity_mismatch, kRejected, Alert::bad_certificate, "other.example"},
-        {"client without any identity",
-         with_leaf([](CertificateSpec& spec) {
+        {"client without any identity", with_leaf([](CertificateSpec& spec) {
            spec.uris = {"sip:alice@server.example"};
            spec.dns_names.clear();
          }),
@@ -196,7 +195,15 @@ TEST_CASE("A client that knows TLS 1.1 at most is refused with the versions that
 TEST_CASE("A server that chooses TLS 1.1 is refused with the version that it chose") {
   // A ServerHello of TLS 1.1 with TLS_RSA_WITH_AES_128_CBC_SHA, no session id, no extensions.
   std::string random(64, '7');
-  const Octets hello = from_hex("1603020" "02a" "02000026" "0302" + random + "00" "002f" "00");
+  const Octets hello = from_hex(
+      "1603020"
+      "02a"
+      "02000026"
+      "0302" +
+      random +
+      "00"
+      "002f"
+      "00");
   SessionEnd a = client(context());
   a.take_output();
   a.receive(hello);
@@ -254,11 +261,11 @@ void strip_extension(Octets& flight, std::uint16_t type, std::size_t fixed_part)
     flight[i] = static_cast<std::byte>(value >> 8);
     flight[i + 1] = static_cast<std::byte>(value & 0xff);
   };
-  std::size_t place = 9 + 34;        // record and message header, version, random
-  place += 1 + at(place);            // session id
-  if (fixed_part == 0) {             // ClientHello
-    place += 2 + number(place);      // suites
-    place += 1 + at(place);          // compression methods
+  std::size_t place = 9 + 34;    // record and message header, version, random
+  place += 1 + at(place);        // session id
+  if (fixed_part == 0) {         // ClientHello
+    place += 2 + number(place);  // suites
+    place += 1 + at(place);      // compression methods
   } else {
     place += fixed_part;
   }
@@ -356,13 +363,17 @@ TEST_CASE("The TLS library's reasons and the peer's alerts have their own names"
     CHECK_FALSE(failure.text.empty());
     CHECK(ERR_peek_error() == 0);
   }
-  const std::pair<int, Errc> alerts[] = {
-      {40, Errc::peer_found_nothing_in_common}, {42, Errc::peer_rejected_certificate},
-      {46, Errc::peer_rejected_certificate},    {48, Errc::peer_rejected_certificate},
-      {49, Errc::peer_denied_access},           {70, Errc::peer_rejected_version},
-      {71, Errc::peer_found_nothing_in_common}, {80, Errc::peer_alert},
-      {116, Errc::peer_rejected_certificate},   {120, Errc::peer_found_nothing_in_common},
-      {255, Errc::peer_alert}};
+  const std::pair<int, Errc> alerts[] = {{40, Errc::peer_found_nothing_in_common},
+                                         {42, Errc::peer_rejected_certificate},
+                                         {46, Errc::peer_rejected_certificate},
+                                         {48, Errc::peer_rejected_certificate},
+                                         {49, Errc::peer_denied_access},
+                                         {70, Errc::peer_rejected_version},
+                                         {71, Errc::peer_found_nothing_in_common},
+                                         {80, Errc::peer_alert},
+                                         {116, Errc::peer_rejected_certificate},
+                                         {120, Errc::peer_found_nothing_in_common},
+                                         {255, Errc::peer_alert}};
   for (const auto& [alert, reason] : alerts) {
     CHECK(tls::reason_for_alert(static_cast<std::uint8_t>(alert)) == reason);
   }
@@ -384,6 +395,18 @@ TEST_CASE("A client that is refused in TLS 1.3 after it has sent learns of it at
   CHECK(a.error->reason() == Errc::peer_rejected_certificate);
   CHECK(a.error->alert() == Alert::unknown_ca);
   CHECK_FALSE(a.session.peer_has_answered());
+}
+
+TEST_CASE("A refusal in the clear is understood by a server of TLS 1.3") {
+  // OpenSSL's client refuses before it encrypts.
+  SessionEnd a = client(context(only(k13)));
+  SessionEnd b = server(context(only(k13)));
+  b.receive(a.take_output());
+  b.take_output();
+  b.receive(from_hex("15030300020230"));
+  REQUIRE(b.error.has_value());
+  CHECK(b.error->reason() == Errc::peer_rejected_certificate);
+  CHECK(b.error->alert() == Alert::unknown_ca);
 }
 
 TEST_CASE("A peer that offers only another application protocol is refused") {

@@ -40,7 +40,8 @@ TlsContext context_of(const Combination& combination) {
 
 }  // namespace
 
-TEST_CASE("Both ends prove themselves and exchange data, in each version and with each kind of key") {
+TEST_CASE(
+    "Both ends prove themselves and exchange data, in each version and with each kind of key") {
   for (const Combination& combination : kCombinations) {
     CAPTURE(to_string(combination.version), combination.key_text);
     const TlsContext both = context_of(combination);
@@ -203,9 +204,8 @@ TEST_CASE("sip/2 is negotiated where both policies want it") {
 }
 
 TEST_CASE("An offer of sip/2 that the other side knows nothing about is no error") {
-  const TlsContext offering = context([](TlsContextConfig& made) {
-    made.policy.alpn = Alpn::offer;
-  });
+  const TlsContext offering =
+      context([](TlsContextConfig& made) { made.policy.alpn = Alpn::offer; });
   SessionEnd a = client(offering);
   SessionEnd b = server(context());
   connect(a, b);
@@ -232,10 +232,9 @@ TEST_CASE("SNI carries a DNS name and never an address") {
 }
 
 TEST_CASE("A client that is asked for 127.0.0.1 proves an IP address entry") {
-  const auto with_address = leaf_of(
-      site(), [](demo_pki::CertificateSpec& spec) { spec.ip_addresses = {"127.0.0.1"}; });
-  const TlsContext both =
-      context([&](TlsContextConfig& made) { made.credentials = with_address; });
+  const auto with_address =
+      leaf_of(site(), [](demo_pki::CertificateSpec& spec) { spec.ip_addresses = {"127.0.0.1"}; });
+  const TlsContext both = context([&](TlsContextConfig& made) { made.credentials = with_address; });
   SessionEnd a = client(both, "127.0.0.1");
   SessionEnd b = server(both);
   connect(a, b);
@@ -270,8 +269,7 @@ TEST_CASE("One context serves sessions at different times") {
     spec.not_before = parse_time("2026-05-01T00:00:00Z").value();
     spec.not_after = parse_time("2026-06-15T00:00:00Z").value();
   });
-  const TlsContext both =
-      context([&](TlsContextConfig& made) { made.credentials = short_lived; });
+  const TlsContext both = context([&](TlsContextConfig& made) { made.credentials = short_lived; });
   SessionEnd early_a = client(both, kDomain, {}, at("2026-06-01T00:00:00Z"));
   SessionEnd late_a = client(both, kDomain, {}, at("2026-07-01T00:00:00Z"));
   SessionEnd early_b = server(both, {}, at("2026-06-01T00:00:00Z"));
@@ -292,8 +290,7 @@ TEST_CASE("One context serves threads that are at different times") {
     spec.not_before = parse_time("2026-05-01T00:00:00Z").value();
     spec.not_after = parse_time("2026-06-15T00:00:00Z").value();
   });
-  const TlsContext both =
-      context([&](TlsContextConfig& made) { made.credentials = short_lived; });
+  const TlsContext both = context([&](TlsContextConfig& made) { made.credentials = short_lived; });
   const Now times[] = {at("2026-06-01T00:00:00Z"), at("2026-07-01T00:00:00Z"),
                        at("2026-06-02T00:00:00Z"), at("2026-07-02T00:00:00Z")};
   std::atomic<int> established{0};

@@ -66,8 +66,7 @@ std::string names(const HandshakeTrace& trace) {
 
 TEST_CASE("A mutual TLS 1.2 handshake shows the fifteen steps in the order of the wire") {
   const Traced traced = trace(img2020);
-  const std::string expected =
-      "1C 2S 3S 5S 4S 6S 7C 8C 9C 10C 11C 12S 13S 14C 14S 15C 15S";
+  const std::string expected = "1C 2S 3S 5S 4S 6S 7C 8C 9C 10C 11C 12S 13S 14C 14S 15C 15S";
   CHECK(steps(*traced.of_client) == expected);
   CHECK(steps(*traced.of_server) == expected);
   CHECK(names(*traced.of_client) ==
@@ -83,8 +82,8 @@ TEST_CASE("TLS 1.3 has no numbers, and its records are told apart") {
   for (const auto& one : {traced.of_client, traced.of_server}) {
     CHECK(steps(*one).find_first_of("0123456789") == std::string::npos);
   }
-  // The client queues its ChangeCipherSpec as soon as it has the ServerHello, and the server gets it
-  // with the rest of that flight.
+  // The client queues its ChangeCipherSpec as soon as it has the ServerHello, and the server gets
+  // it with the rest of that flight.
   CHECK(names(*traced.of_client) ==
         ">ClientHello <ServerHello >ChangeCipherSpec <ChangeCipherSpec <EncryptedExtensions "
         "<CertificateRequest <Certificate <CertificateVerify <Finished >Certificate "
@@ -101,7 +100,9 @@ TEST_CASE("A HelloRetryRequest has its own name") {
   auto of_client = std::make_shared<HandshakeTrace>();
   SessionOptions options;
   options.trace = of_client;
-  SessionEnd a = client(context([](TlsContextConfig& made) { made.policy.groups = {0x1d, 0x17}; }),
+  SessionEnd a = client(context([](TlsContextConfig& made) {
+                          made.policy.groups = {0x1d, 0x17};
+                        }),
                         kDomain, options);
   SessionEnd b = server(context([](TlsContextConfig& made) { made.policy.groups = {0x17}; }));
   connect(a, b);

@@ -147,8 +147,8 @@ void use_credentials(SSL_CTX* context, const Entity& leaf) {
   std::vector<bssl::UniquePtr<CRYPTO_BUFFER>> owned;
   std::vector<CRYPTO_BUFFER*> chain;
   for (const std::string& der : leaf.chain_der()) {
-    owned.emplace_back(CRYPTO_BUFFER_new(reinterpret_cast<const std::uint8_t*>(der.data()),
-                                         der.size(), nullptr));
+    owned.emplace_back(
+        CRYPTO_BUFFER_new(reinterpret_cast<const std::uint8_t*>(der.data()), der.size(), nullptr));
     chain.push_back(owned.back().get());
   }
   if (!SSL_CTX_set_chain_and_key(context, chain.data(), chain.size(), key.get(), nullptr)) {

@@ -38,7 +38,8 @@ struct Site {
 // Made once per process for each kind of key: server.example below one intermediate.
 const Site& site(demo_pki::KeyType key = demo_pki::KeyType::p256);
 // A leaf below the intermediate of `of`, changed by `change`.
-siptls::Credentials leaf_of(const Site& of, const std::function<void(demo_pki::CertificateSpec&)>& change,
+siptls::Credentials leaf_of(const Site& of,
+                            const std::function<void(demo_pki::CertificateSpec&)>& change,
                             demo_pki::KeyType key = demo_pki::KeyType::p256);
 siptls::Credentials credentials_of(const demo_pki::Entity& leaf);
 siptls::TrustStore trust_of(const demo_pki::Entity& root);

@@ -51,8 +51,8 @@ Volume handshake_volume(const TlsContext& both) {
 TEST_CASE("A stream that comes in pieces of any size is the same stream") {
   for (const auto version : kVersions) {
     const TlsContext both = context(only(version));
-    for (const std::size_t piece : {std::size_t{1}, std::size_t{2}, std::size_t{5},
-                                    std::size_t{100}, std::size_t{1460}}) {
+    for (const std::size_t piece :
+         {std::size_t{1}, std::size_t{2}, std::size_t{5}, std::size_t{100}, std::size_t{1460}}) {
       CAPTURE(to_string(version), piece);
       WireOptions wire;
       wire.piece = piece;
@@ -105,8 +105,7 @@ TEST_CASE("No altered octet of a handshake leads to a connection with altered co
     std::size_t survived = 0;
     for (std::size_t round = 0; round < rounds; ++round) {
       for (const auto altered : {PeerRole::client, PeerRole::server}) {
-        const std::size_t whole =
-            altered == PeerRole::server ? volume.to_server : volume.to_client;
+        const std::size_t whole = altered == PeerRole::server ? volume.to_server : volume.to_client;
         std::size_t place = round * whole / rounds;
         CAPTURE(to_string(version), static_cast<int>(altered), place);
         const auto bit = static_cast<std::byte>(1U << round % 8);
@@ -211,7 +210,8 @@ TEST_CASE("Output is consumed in any portions, and counted") {
     sent += message;
     const auto pending = a.session.pending_output();
     const std::size_t portion = std::min<std::size_t>(pending.size(), 300);
-    wire.insert(wire.end(), pending.begin(), pending.begin() + static_cast<std::ptrdiff_t>(portion));
+    wire.insert(wire.end(), pending.begin(),
+                pending.begin() + static_cast<std::ptrdiff_t>(portion));
     a.session.consume_output(portion);
   }
   const Octets rest = a.take_output();

@@ -36,7 +36,8 @@ TEST_CASE("Every preset can be used as it is") {
   }
 }
 
-TEST_CASE("The default policy has forward-secret AEAD suites only, and interop adds CBC behind them") {
+TEST_CASE(
+    "The default policy has forward-secret AEAD suites only, and interop adds CBC behind them") {
   const TlsPolicy modern = TlsPolicy::modern();
   CHECK(modern.cipher_suites.size() == 6);
   for (const std::uint16_t code : modern.cipher_suites) {
@@ -108,17 +109,35 @@ TEST_CASE("A policy that cannot be honoured is refused, and the refusal names wh
          c.policy.max_version = ProtocolVersion::tls1_2;
        },
        "0x0304 to 0x0303"},
-      {"a suite of TLS 1.3", [](auto& c) { c.policy.cipher_suites = {0xc02b, 0x1301}; },
+      {"a suite of TLS 1.3",
+       [](auto& c) {
+         c.policy.cipher_suites = {0xc02b, 0x1301};
+       },
        "TLS_AES_128_GCM_SHA256"},
-      {"a refused suite", [](auto& c) { c.policy.cipher_suites = {0x0033, 0xc02b}; },
+      {"a refused suite",
+       [](auto& c) {
+         c.policy.cipher_suites = {0x0033, 0xc02b};
+       },
        "TLS_DHE_RSA_WITH_AES_128_CBC_SHA"},
       {"an unknown suite", [](auto& c) { c.policy.cipher_suites = {0x000a}; }, "0x000A"},
       {"no suite", [](auto& c) { c.policy.cipher_suites.clear(); }, "without any"},
-      {"an unknown group", [](auto& c) { c.policy.groups = {0x17, 0x0100}; }, "ffdhe2048"},
-      {"a weak group", [](auto& c) { c.policy.groups = {0x17, 0x0015}; }, "P-224"},
+      {"an unknown group",
+       [](auto& c) {
+         c.policy.groups = {0x17, 0x0100};
+       },
+       "ffdhe2048"},
+      {"a weak group",
+       [](auto& c) {
+         c.policy.groups = {0x17, 0x0015};
+       },
+       "P-224"},
       {"no group", [](auto& c) { c.policy.groups.clear(); }, "none"},
       {"the certificate's curve is missing", [](auto& c) { c.policy.groups = {0x1d}; }, "P-256"},
-      {"SHA-1", [](auto& c) { c.policy.signature_schemes = {0x0403, 0x0201}; }, "rsa_pkcs1_sha1"},
+      {"SHA-1",
+       [](auto& c) {
+         c.policy.signature_schemes = {0x0403, 0x0201};
+       },
+       "rsa_pkcs1_sha1"},
       {"no scheme", [](auto& c) { c.policy.signature_schemes.clear(); }, "none"},
       {"no scheme for the key", [](auto& c) { c.policy.signature_schemes = {0x0804}; }, "P-256"},
   };
