@@ -90,11 +90,11 @@ exec </dev/null
 for tool in cmake ninja "${CXX:-c++}"; do
   command -v "${tool%% *}" >/dev/null 2>&1 || stop "$tool is missing, so nothing can be built"
 done
-options=()
+options=(-DSIPTLS_BUILD_BENCH=ON)
 if ! { [ -e /usr/include/benchmark/benchmark.h ] || [ -e /usr/local/include/benchmark/benchmark.h ]; }
 then
   say "Google Benchmark is missing: the benchmarks are not built."
-  options+=(-DSIPTLS_BUILD_BENCH=OFF)
+  options=(-DSIPTLS_BUILD_BENCH=OFF)
 fi
 
 step "configure: cmake --preset dev ${options[*]}"
