@@ -98,9 +98,9 @@ then
 fi
 
 step "configure: cmake --preset dev ${options[*]}"
-guarded cmake --preset dev "${options[@]}" || stop "the configure step failed"
+guarded cmake --preset dev "${options[@]}" || stop "the configure step failed (status $?)"
 step "build: cmake --build --preset dev"
-guarded cmake --build --preset dev || stop "the build failed"
+guarded cmake --build --preset dev || stop "the build failed (status $?)"
 
 jobs=$(nproc 2>/dev/null || echo 2)
 step "test: ctest --preset dev -j $jobs $*"
