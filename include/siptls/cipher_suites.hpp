@@ -25,15 +25,16 @@ struct CipherSuite {
   std::string_view key_exchange;
   std::string_view authentication;
   std::string_view cipher;
-  std::uint16_t strength_bits;    // of the cipher's key; 0 for the signalling value
+  std::uint16_t strength_bits;  // of the cipher's key; 0 for the signalling value
   SuiteStatus status;
-  std::string_view reason;        // empty for `offered`
+  std::string_view reason;  // empty for `offered`
   bool in_img2020_list;
 };
 
 // All, the 55 of the IMG 2020 first and in its order.
 SIPTLS_API std::span<const CipherSuite> cipher_suites() noexcept;
-// By IANA code, and by IANA or OpenSSL name (in any case); null if unknown. The catalogue is static.
+// By IANA code, and by IANA or OpenSSL name (in any case); null if unknown. The catalogue is
+// static.
 SIPTLS_API const CipherSuite* find_cipher_suite(std::uint16_t code) noexcept;
 SIPTLS_API const CipherSuite* find_cipher_suite(std::string_view name) noexcept;
 // The IANA name, or "0xABCD" for a code that the catalogue does not have.

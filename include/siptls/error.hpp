@@ -36,9 +36,9 @@ enum class Category : std::uint8_t {
 enum class Errc : std::uint8_t {
   // usage
   invalid_argument,
-  invalid_endpoint,        // text that is no IP address with an optional port
-  invalid_domain,          // a reference identity that is neither a DNS name nor an IP address
-  unknown_connection,      // an id that was never given out or whose end was already reported
+  invalid_endpoint,    // text that is no IP address with an optional port
+  invalid_domain,      // a reference identity that is neither a DNS name nor an IP address
+  unknown_connection,  // an id that was never given out or whose end was already reported
   unknown_listener,
   handshake_not_complete,  // application data before the peer was proven
   wrong_process,           // used after fork() in another process than the one that made it
@@ -46,69 +46,69 @@ enum class Errc : std::uint8_t {
   // config
   file_not_found,
   file_permission_denied,
-  file_not_regular,   // a folder, FIFO or device where a file was expected, or the reverse
+  file_not_regular,  // a folder, FIFO or device where a file was expected, or the reverse
   file_too_large,
-  file_unreadable,    // any other reason why the system refused to read it
-  pem_empty,          // no PEM block in the text
-  pem_wrong_type,     // PEM blocks, but none (or not only) of the type that is needed
-  pem_malformed,      // a block that does not end, or is not base64
+  file_unreadable,  // any other reason why the system refused to read it
+  pem_empty,        // no PEM block in the text
+  pem_wrong_type,   // PEM blocks, but none (or not only) of the type that is needed
+  pem_malformed,    // a block that does not end, or is not base64
   certificate_malformed,
   private_key_malformed,
   private_key_unsupported,     // a kind of key that siptls does not use (DSA, other curves)
   key_encryption_unsupported,  // encrypted in a way that the TLS library cannot open
   passphrase_required,
   wrong_passphrase,
-  key_mismatch,        // private key and leaf certificate do not belong together
-  credentials_missing, // a role that needs a certificate has none
+  key_mismatch,         // private key and leaf certificate do not belong together
+  credentials_missing,  // a role that needs a certificate has none
   trust_store_full,
   trust_store_empty,
   crl_malformed,
-  policy_unsupported,  // a TlsPolicy setting that the TLS library cannot honour
-  foreign_tls_library, // BoringSSL's functions are another library's in this process
+  policy_unsupported,   // a TlsPolicy setting that the TLS library cannot honour
+  foreign_tls_library,  // BoringSSL's functions are another library's in this process
 
   // clock
   clock_not_trusted,
 
   // certificate
-  certificate_missing,            // the peer was asked for a certificate and sent none
-  certificate_unreadable,         // the peer's certificate is no certificate
+  certificate_missing,     // the peer was asked for a certificate and sent none
+  certificate_unreadable,  // the peer's certificate is no certificate
   certificate_expired,
   certificate_not_yet_valid,
   certificate_revoked,
   certificate_signature_invalid,
-  certificate_invalid,            // any other breach of RFC 5280
-  unknown_ca,                     // no path to an entry of the trust store
+  certificate_invalid,  // any other breach of RFC 5280
+  unknown_ca,           // no path to an entry of the trust store
   chain_too_deep,
-  not_a_ca,                       // an issuer without basicConstraints CA=TRUE or keyCertSign
+  not_a_ca,  // an issuer without basicConstraints CA=TRUE or keyCertSign
   path_length_exceeded,
   name_constraint_violated,
   unknown_critical_extension,
-  key_usage_forbidden,            // keyUsage does not allow digital signatures
+  key_usage_forbidden,  // keyUsage does not allow digital signatures
   extended_key_usage_forbidden,
   weak_key,
   weak_signature,
   crl_missing,
   crl_stale,
   crl_invalid,
-  crl_unsupported,                // delta, indirect or partial CRL
-  no_sip_identity,                // a certificate without any identity (RFC 5922 section 7.1)
+  crl_unsupported,  // delta, indirect or partial CRL
+  no_sip_identity,  // a certificate without any identity (RFC 5922 section 7.1)
   identity_mismatch,
-  identity_not_allowed,           // proven, but not on the allow-list
+  identity_not_allowed,  // proven, but not on the allow-list
 
   // peer_protocol
-  not_tls,                        // the first bytes are no TLS record
+  not_tls,  // the first bytes are no TLS record
   tls_protocol_error,
-  decrypt_error,                  // a record or signature that fails its check
+  decrypt_error,  // a record or signature that fails its check
   renegotiation_refused,
-  insecure_renegotiation,         // TLS 1.2 without RFC 5746
-  extended_master_secret_missing, // TLS 1.2 without RFC 7627
+  insecure_renegotiation,          // TLS 1.2 without RFC 5746
+  extended_master_secret_missing,  // TLS 1.2 without RFC 7627
 
   // peer_alert
-  peer_rejected_certificate,      // alerts 42 to 46, 48 and 116
-  peer_denied_access,             // alert 49
-  peer_rejected_version,          // alert 70
-  peer_found_nothing_in_common,   // alerts 40, 71 and 120
-  peer_alert,                     // any other
+  peer_rejected_certificate,     // alerts 42 to 46, 48 and 116
+  peer_denied_access,            // alert 49
+  peer_rejected_version,         // alert 70
+  peer_found_nothing_in_common,  // alerts 40, 71 and 120
+  peer_alert,                    // any other
 
   // incompatible
   protocol_version_unsupported,
@@ -130,18 +130,18 @@ enum class Errc : std::uint8_t {
   bare_line_feed,
   bare_carriage_return,
   nul_in_header,
-  unexpected_fold,           // a line that begins with a blank where no header precedes it
+  unexpected_fold,  // a line that begins with a blank where no header precedes it
   too_many_empty_lines,
-  framer_failed,             // used after it had reported an error
+  framer_failed,  // used after it had reported an error
 
   // io
   connection_refused,
   connection_reset,
-  connect_failed,            // unreachable, no route, address family, and the like
+  connect_failed,  // unreachable, no route, address family, and the like
   address_in_use,
   address_not_available,
   too_many_files,
-  truncated,                 // the stream ended without close_notify
+  truncated,  // the stream ended without close_notify
   io_failed,
 
   // limit
@@ -153,11 +153,11 @@ enum class Errc : std::uint8_t {
   too_many_connections,
   queue_full,
   message_too_large,
-  expired,                   // waited longer than SendOptions::expires_at
+  expired,  // waited longer than SendOptions::expires_at
 
   // closed
   connection_closed,
-  connection_aborted,        // by abort() of this side
+  connection_aborted,  // by abort() of this side
   transport_closed,
 
   // internal

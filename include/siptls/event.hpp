@@ -58,8 +58,8 @@ struct ConnectFailed {
   std::vector<ConnectAttempt> attempts;  // every address, in the order tried
 };
 
-// TLS with the peer failed. For a client in TLS 1.3 it can follow Connected, when the server refused
-// afterwards (RFC 8446 section 4.4.2.4); then Closed comes next.
+// TLS with the peer failed. For a client in TLS 1.3 it can follow Connected, when the server
+// refused afterwards (RFC 8446 section 4.4.2.4); then Closed comes next.
 struct HandshakeFailed {
   ConnectionId connection = ConnectionId::none;
   ConnectionRole role = ConnectionRole::client;

@@ -26,10 +26,10 @@ SIPTLS_API std::string_view to_string(ProtocolVersion version) noexcept;
 struct CertificateSummary {
   std::string subject;  // RFC 4514 order and spelling, for people
   std::string issuer;
-  std::string serial;   // upper-case hex
+  std::string serial;  // upper-case hex
   WallTime not_before;
   WallTime not_after;
-  std::string key;      // "P-256", "RSA 2048", "Ed25519"
+  std::string key;                        // "P-256", "RSA 2048", "Ed25519"
   std::array<std::uint8_t, 32> sha256{};  // of the DER
 };
 
@@ -48,7 +48,7 @@ struct ProvenPath {
   std::vector<Identity> identities;    // of the leaf; in the order of the certificate
   std::optional<std::size_t> matched;  // index of the identity that equals the one asked for
   std::vector<CertificateSummary> certificates;  // leaf first, trust anchor last
-  std::size_t ca_depth = 0;            // CA certificates above the leaf, the anchor included
+  std::size_t ca_depth = 0;  // CA certificates above the leaf, the anchor included
 };
 
 // True if `domain` equals one of `identities` by RFC 5922 section 7.2.

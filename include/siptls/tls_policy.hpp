@@ -49,8 +49,8 @@ struct SIPTLS_API TlsPolicy {
   // modern, and the ECDHE suites with CBC for older peers. Static RSA only by naming it.
   static TlsPolicy interop();
   // The IMG 2020: TLS 1.2, and those suites of its list that the TLS library has, in its order: all
-  // are ECDHE. Its static RSA suites must not be used (RFC 10015 section 4); a host that has to meet
-  // a peer without any other adds 0x009C, 0x009D, 0x002F or 0x0035 to cipher_suites by name.
+  // are ECDHE. Its static RSA suites must not be used (RFC 10015 section 4); a host that has to
+  // meet a peer without any other adds 0x009C, 0x009D, 0x002F or 0x0035 to cipher_suites by name.
   static TlsPolicy img2020();
 };
 

@@ -45,9 +45,9 @@ struct SessionOptions {
 
 enum class SessionState : std::uint8_t {
   handshaking,
-  established,   // the peer was judged; data may flow both ways
-  peer_closed,   // the peer's close_notify came; nothing more will come out
-  closed,        // both close_notify are there, or the stream ended after this side's
+  established,  // the peer was judged; data may flow both ways
+  peer_closed,  // the peer's close_notify came; nothing more will come out
+  closed,       // both close_notify are there, or the stream ended after this side's
   failed,
 };
 
@@ -89,8 +89,8 @@ class SIPTLS_API TlsSession {
   // All octets that were ever put into pending_output().
   std::uint64_t output_total() const noexcept;
 
-  // Puts close_notify into pending_output(), once; in the handshake the alert user_canceled, and the
-  // session is closed. What the peer still sends is dropped: go on calling feed() and
+  // Puts close_notify into pending_output(), once; in the handshake the alert user_canceled, and
+  // the session is closed. What the peer still sends is dropped: go on calling feed() and
   // next_plaintext() until state() is `closed`, or do not wait. send() fails from now on
   // (`connection_closed`); after the peer's close_notify alone it still works, since that ends one
   // direction only (RFC 8446 section 6.1).

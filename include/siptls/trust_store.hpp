@@ -3,9 +3,9 @@
 // An immutable value with cheap copies; all functions may be called from several threads. A store
 // holds at most TrustLimits::max_entries certificates (16, as the IMG 2020): a list of the few CAs
 // and self-signed peers that a SIP element really trusts, not an operating system's bundle. Each
-// entry is a trust anchor, root or not (RFC 5280 section 6.1.1 (d)): its own validity, key strength,
-// critical extensions and, where it issues, its basicConstraints are judged, its own signature is
-// not. A self-signed peer is trusted by being an entry itself.
+// entry is a trust anchor, root or not (RFC 5280 section 6.1.1 (d)): its own validity, key
+// strength, critical extensions and, where it issues, its basicConstraints are judged, its own
+// signature is not. A self-signed peer is trusted by being an entry itself.
 //
 // Depth: the leaf is not counted, every CA certificate above it is, the anchor included; 4 pass and
 // 5 give `chain_too_deep`.
@@ -50,7 +50,7 @@ enum class WildcardPolicy : std::uint8_t {
   dangerous_one_label,  // "*" as the whole leftmost label of a DNS name stands for one label
 };
 enum class CommonNamePolicy : std::uint8_t {
-  never,                          // RFC 9525 section 2
+  never,                             // RFC 9525 section 2
   dangerous_if_no_subject_alt_name,  // RFC 5922 section 7.1, for certificates without any SAN
 };
 
@@ -99,7 +99,8 @@ class SIPTLS_API TrustStore {
   static Result<TrustStore> from_pem_file(const std::string& path, TrustLimits limits = {});
   // Every regular file of the folder whose name ends in .pem, .crt or .cer, in the order of names.
   static Result<TrustStore> from_folder(const std::string& path, TrustLimits limits = {});
-  static Result<TrustStore> from_der(std::span<const std::byte> certificate, TrustLimits limits = {});
+  static Result<TrustStore> from_der(std::span<const std::byte> certificate,
+                                     TrustLimits limits = {});
 
   // A store with more entries; this one does not change. A certificate that is there already takes
   // no second entry.

@@ -87,10 +87,14 @@ void ManualClock::advance(std::chrono::nanoseconds by) noexcept {
 
 std::string_view to_string(ClockStanding standing) noexcept {
   switch (standing) {
-    case ClockStanding::given: return "given";
-    case ClockStanding::synchronised: return "synchronised";
-    case ClockStanding::unsynchronised: return "unsynchronised";
-    case ClockStanding::behind_floor: return "behind_floor";
+    case ClockStanding::given:
+      return "given";
+    case ClockStanding::synchronised:
+      return "synchronised";
+    case ClockStanding::unsynchronised:
+      return "unsynchronised";
+    case ClockStanding::behind_floor:
+      return "behind_floor";
   }
   return "unsynchronised";
 }

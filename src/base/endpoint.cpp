@@ -18,8 +18,7 @@ std::optional<Number> parse_number(std::string_view text) {
 }
 
 Unexpected invalid(std::string_view text, std::string_view why) {
-  return Unexpected(Errc::invalid_endpoint,
-                    "\"" + std::string(text) + "\": " + std::string(why));
+  return Unexpected(Errc::invalid_endpoint, "\"" + std::string(text) + "\": " + std::string(why));
 }
 
 // "2001:db8::1" or "fe80::1%3", without brackets.

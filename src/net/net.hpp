@@ -35,10 +35,10 @@ class Descriptor {
 };
 
 enum class IoStatus : std::uint8_t {
-  done,         // `octets` were moved
+  done,  // `octets` were moved
   would_block,
-  ended,        // the peer's FIN; receive only
-  failed,       // `error` says why
+  ended,   // the peer's FIN; receive only
+  failed,  // `error` says why
 };
 
 struct IoResult {
@@ -95,7 +95,7 @@ struct Ready {
   std::uint64_t key = 0;
   bool readable = false;  // or ended, or failed
   bool writable = false;
-  bool hung_up = false;   // failed, or closed in both directions
+  bool hung_up = false;  // failed, or closed in both directions
 };
 
 // Level-triggered epoll: a set that is itself a descriptor to wait on.

@@ -71,22 +71,39 @@ Descriptor open_socket(AddressFamily family) noexcept {
 Error io_error(int error, const std::string& what) {
   Errc reason = Errc::io_failed;
   switch (error) {
-    case ECONNREFUSED: reason = Errc::connection_refused; break;
+    case ECONNREFUSED:
+      reason = Errc::connection_refused;
+      break;
     case ECONNRESET:
-    case EPIPE: reason = Errc::connection_reset; break;
-    case ETIMEDOUT: reason = Errc::connect_timeout; break;
+    case EPIPE:
+      reason = Errc::connection_reset;
+      break;
+    case ETIMEDOUT:
+      reason = Errc::connect_timeout;
+      break;
     case ENETUNREACH:
     case EHOSTUNREACH:
     case ENETDOWN:
     case EHOSTDOWN:
-    case EAFNOSUPPORT: reason = Errc::connect_failed; break;
-    case EADDRINUSE: reason = Errc::address_in_use; break;
-    case EADDRNOTAVAIL: reason = Errc::address_not_available; break;
+    case EAFNOSUPPORT:
+      reason = Errc::connect_failed;
+      break;
+    case EADDRINUSE:
+      reason = Errc::address_in_use;
+      break;
+    case EADDRNOTAVAIL:
+      reason = Errc::address_not_available;
+      break;
     case EMFILE:
-    case ENFILE: reason = Errc::too_many_files; break;
+    case ENFILE:
+      reason = Errc::too_many_files;
+      break;
     case ENOMEM:
-    case ENOBUFS: reason = Errc::out_of_memory; break;
-    default: break;
+    case ENOBUFS:
+      reason = Errc::out_of_memory;
+      break;
+    default:
+      break;
   }
   return Error(reason, what + ": " + std::generic_category().message(error));
 }

@@ -17,10 +17,10 @@
 namespace siptls {
 
 enum class Phase : std::uint8_t {
-  connecting,   // TCP is coming about
+  connecting,  // TCP is coming about
   handshaking,
-  open,         // Connected was given
-  closing,      // nothing more goes in; close_notify is on its way or awaited
+  open,     // Connected was given
+  closing,  // nothing more goes in; close_notify is on its way or awaited
 };
 
 // What an outgoing connection was opened for.
@@ -50,23 +50,23 @@ struct Connection {
   Endpoint remote;
   ListenerId listener = ListenerId::none;
 
-  MonoTime phase_since;                        // when this phase, or this attempt, began
+  MonoTime phase_since;  // when this phase, or this attempt, began
   MonoTime last_activity;
-  MonoTime message_since = MonoTime::max();    // when the unfinished message began
-  MonoTime armed = MonoTime::max();            // see DeadlineQueue
-  // The kernel takes no more. What the peer has said before (an alert, perhaps) is still to be read,
-  // and tells more than this; it is waited for until the time that stands here.
+  MonoTime message_since = MonoTime::max();  // when the unfinished message began
+  MonoTime armed = MonoTime::max();          // see DeadlineQueue
+  // The kernel takes no more. What the peer has said before (an alert, perhaps) is still to be
+  // read, and tells more than this; it is waited for until the time that stands here.
   std::unique_ptr<Error> write_error;
   MonoTime write_error_until = MonoTime::max();
 
-  bool connected = false;      // Connected was given
-  bool finishing = false;      // no more messages are handed out and none are taken
-  bool close_sent = false;     // our close_notify is in the session's output
+  bool connected = false;   // Connected was given
+  bool finishing = false;   // no more messages are handed out and none are taken
+  bool close_sent = false;  // our close_notify is in the session's output
   bool paused = false;
-  bool unpolled = false;       // hung up while paused: out of the poller until resume()
-  bool kept_input = false;     // session or framer hold input from before a pause
-  bool dirty = false;          // has gathered output; is in TransportCore::dirty_
-  bool refused_send = false;   // a send was refused with queue_full; Writable is owed
+  bool unpolled = false;      // hung up while paused: out of the poller until resume()
+  bool kept_input = false;    // session or framer hold input from before a pause
+  bool dirty = false;         // has gathered output; is in TransportCore::dirty_
+  bool refused_send = false;  // a send was refused with queue_full; Writable is owed
   bool peer_close_seen = false;
 };
 

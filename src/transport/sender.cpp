@@ -10,9 +10,9 @@ Result<SendToken> SenderQueue::push(Command command) {
   const std::lock_guard lock(mutex_);
   if (closed_) return Unexpected(Errc::transport_closed, "the transport of this Sender has ended");
   if (commands_.size() >= kMaxCommands || octets_ + command.message.size() > kMaxOctets) {
-    return Unexpected(Errc::queue_full,
-                      "the transport's thread has " + std::to_string(commands_.size()) +
-                          " calls of other threads waiting");
+    return Unexpected(Errc::queue_full, "the transport's thread has " +
+                                            std::to_string(commands_.size()) +
+                                            " calls of other threads waiting");
   }
   command.token = command.kind == Kind::post ? SendToken::none : next_token();
   octets_ += command.message.size();

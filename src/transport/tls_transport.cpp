@@ -41,8 +41,7 @@ Result<SendToken> TlsTransport::send(const Target& target, std::span<const std::
                                      const SendOptions& options) {
   return core_->send(target, message, options, SendToken::none);
 }
-Result<SendToken> TlsTransport::respond(ConnectionId connection,
-                                        std::span<const std::byte> message,
+Result<SendToken> TlsTransport::respond(ConnectionId connection, std::span<const std::byte> message,
                                         const ResponseFallback& fallback,
                                         const SendOptions& options) {
   return core_->respond(connection, message, fallback, options, SendToken::none);

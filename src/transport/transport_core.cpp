@@ -37,8 +37,8 @@ Result<std::unique_ptr<TransportCore>> TransportCore::create(TransportOptions op
   if (auto added = poller->add(senders->waker().fd(), kWakerKey, {true, false}); !added) {
     return Unexpected(std::move(added).error());
   }
-  return std::unique_ptr<TransportCore>(new TransportCore(
-      std::move(options), std::move(*poller), std::move(*timer), std::move(senders)));
+  return std::unique_ptr<TransportCore>(new TransportCore(std::move(options), std::move(*poller),
+                                                          std::move(*timer), std::move(senders)));
 }
 
 TransportCore::TransportCore(TransportOptions options, net::Poller poller, net::Timer timer,

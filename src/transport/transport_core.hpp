@@ -99,12 +99,12 @@ class TransportCore {
 
   // transport_core.cpp: the pump
   bool in_wrong_process() const noexcept;
-  void begin_call();                // reads the clock, outside a drain
-  void end_call();                  // arms timer and waker as needed
+  void begin_call();  // reads the clock, outside a drain
+  void end_call();    // arms timer and waker as needed
   void settle(bool work_is_left);
   std::optional<Event> take_event();
   void put_event(Event event) { events_.push_back(std::move(event)); }
-  bool pump();                      // one step; false if nothing is left to do
+  bool pump();  // one step; false if nothing is left to do
   bool poll_sockets();
   void serve(const net::Ready& ready);
   void serve_commands();

@@ -153,8 +153,13 @@ void TransportCore::read_failed(Connection& connection, Error error) {
 // has written by then was never looked at.
 void TransportCore::end_refused(Connection& connection, Error error) {
   report_unsent(connection, error, Unsent::refused);
-  put_event(HandshakeFailed{connection.id, connection.role, connection.local, connection.remote,
-                            connection.listener, error, {}});
+  put_event(HandshakeFailed{connection.id,
+                            connection.role,
+                            connection.local,
+                            connection.remote,
+                            connection.listener,
+                            error,
+                            {}});
   put_event(Closed{connection.id, std::move(error), false});
   bury(connection, Farewell::linger);
 }
@@ -226,9 +231,15 @@ void TransportCore::bury(Connection& connection, Farewell farewell) {
   if (connection.socket) {
     poller_.remove(connection.socket.get());
     switch (farewell) {
-      case Farewell::linger: linger(std::move(connection.socket)); break;
-      case Farewell::reset: net::reset_on_close(connection.socket.get()); [[fallthrough]];
-      case Farewell::close: connection.socket.close(); break;
+      case Farewell::linger:
+        linger(std::move(connection.socket));
+        break;
+      case Farewell::reset:
+        net::reset_on_close(connection.socket.get());
+        [[fallthrough]];
+      case Farewell::close:
+        connection.socket.close();
+        break;
     }
   }
   const auto found = connections_.find(static_cast<std::uint64_t>(connection.id));
@@ -268,15 +279,15 @@ void TransportCore::serve_lingering(std::uint64_t key) {
 }
 
 MonoTime TransportCore::deadline_of(const Connection& connection) const {
-  const MonoTime expiry =
-      std::min(connection.queue.next_expiry(), connection.write_error_until);
+  const MonoTime expiry = std::min(connection.queue.next_expiry(), connection.write_error_until);
   switch (connection.phase) {
     case Phase::connecting:
       return std::min(expiry, connection.phase_since + limits_.connect_timeout);
     case Phase::handshaking:
       return std::min(expiry, connection.session->next_deadline().value_or(MonoTime::max()));
     case Phase::open:
-    case Phase::closing: break;
+    case Phase::closing:
+      break;
   }
   if (connection.finishing) {
     return std::min(expiry, connection.phase_since + limits_.close_timeout);
@@ -333,10 +344,9 @@ void TransportCore::deadline_reached(Connection& connection) {
     return std::to_string(static_cast<double>(limit.count()) / 1000.0) + " s";
   };
   if (connection.phase == Phase::connecting) {
-    attempt_failed(connection,
-                   Error(Errc::connect_timeout, connection.remote.to_string() +
-                                                    " did not answer within " +
-                                                    seconds(limits_.connect_timeout)));
+    attempt_failed(connection, Error(Errc::connect_timeout, connection.remote.to_string() +
+                                                                " did not answer within " +
+                                                                seconds(limits_.connect_timeout)));
   } else if (connection.phase == Phase::handshaking) {
     if (auto outcome = connection.session->on_deadline(now_); !outcome) {
       session_failed(connection, std::move(outcome).error());
@@ -347,14 +357,13 @@ void TransportCore::deadline_reached(Connection& connection) {
   } else {
     const bool inside_message = connection.message_since != MonoTime::max() &&
                                 connection.message_since + limits_.message_timeout <= now_.mono;
-    Error error = inside_message
-                      ? Error(Errc::message_timeout,
-                              "a message was not finished within " +
-                                  seconds(limits_.message_timeout) + "; " +
-                                  std::to_string(connection.framer->unfinished()) +
-                                  " octets of it had come")
-                      : Error(Errc::idle_timeout,
-                              "nothing was sent or received for " + seconds(limits_.idle_timeout));
+    Error error =
+        inside_message
+            ? Error(Errc::message_timeout,
+                    "a message was not finished within " + seconds(limits_.message_timeout) + "; " +
+                        std::to_string(connection.framer->unfinished()) + " octets of it had come")
+            : Error(Errc::idle_timeout,
+                    "nothing was sent or received for " + seconds(limits_.idle_timeout));
     if (connection.queue.empty()) static_cast<void>(connection.session->close(now_));
     write_out(connection);
     end_open(connection, std::move(error), inside_message);

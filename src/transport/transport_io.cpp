@@ -42,10 +42,11 @@ Result<Connection*> TransportCore::find_open(ConnectionId id) {
 void TransportCore::read_from(Connection& connection) {
   const net::IoResult got = net::receive(connection.socket.get(), receive_buffer_);
   switch (got.status) {
-    case net::IoStatus::would_block: return;
+    case net::IoStatus::would_block:
+      return;
     case net::IoStatus::failed:
-      read_failed(connection, net::io_error(got.error, "receiving from " +
-                                                           connection.remote.to_string()));
+      read_failed(connection,
+                  net::io_error(got.error, "receiving from " + connection.remote.to_string()));
       return;
     case net::IoStatus::ended:
       if (auto ended = connection.session->feed_end(now_); !ended) {
@@ -54,7 +55,8 @@ void TransportCore::read_from(Connection& connection) {
         peer_closed(connection);
       }
       return;
-    case net::IoStatus::done: break;
+    case net::IoStatus::done:
+      break;
   }
   if (got.octets == receive_buffer_.size()) may_be_more_ = true;
   const auto octets = std::span<const std::byte>(receive_buffer_).first(got.octets);
@@ -106,7 +108,9 @@ bool TransportCore::write_out(Connection& connection) {
     return false;
   }
   connection.queue.mark_written(session.output_total() - session.pending_output().size(),
-                                [&](SendToken token) { put_event(Sent{connection.id, token}); });
+                                [&](SendToken token) {
+                                  put_event(Sent{connection.id, token});
+                                });
   update_interest(connection);
   return session.pending_output().empty();
 }
@@ -138,10 +142,11 @@ void TransportCore::forget_acknowledged(Connection& connection) {
   if (connection.queue.unacknowledged_messages() < (answered ? kAskAfter : kAskAfterUnanswered)) {
     return;
   }
-  const std::uint64_t in_kernel = connection.session->output_total() -
-                                  connection.session->pending_output().size();
+  const std::uint64_t in_kernel =
+      connection.session->output_total() - connection.session->pending_output().size();
   const std::size_t unacknowledged = net::unacknowledged(connection.socket.get());
-  connection.queue.mark_acknowledged(in_kernel - std::min<std::uint64_t>(in_kernel, unacknowledged));
+  connection.queue.mark_acknowledged(in_kernel -
+                                     std::min<std::uint64_t>(in_kernel, unacknowledged));
 }
 
 // After a refusal, once half of the room is free again.
@@ -187,14 +192,13 @@ void TransportCore::flush_all() {
   }
 }
 
-Result<SendToken> TransportCore::enqueue(Connection& connection,
-                                         std::span<const std::byte> message,
+Result<SendToken> TransportCore::enqueue(Connection& connection, std::span<const std::byte> message,
                                          const SendOptions& options, SendToken token) {
   if (message.empty()) return Unexpected(Errc::invalid_argument, "the message is empty");
   if (message.size() > limits_.max_queued_bytes) {
-    return Unexpected(Errc::message_too_large,
-                      std::to_string(message.size()) + " octets, and the write queue holds " +
-                          std::to_string(limits_.max_queued_bytes));
+    return Unexpected(Errc::message_too_large, std::to_string(message.size()) +
+                                                   " octets, and the write queue holds " +
+                                                   std::to_string(limits_.max_queued_bytes));
   }
   if (connection.finishing) {
     return Unexpected(Errc::connection_closed, describe(connection.id) + " is being closed");
@@ -203,10 +207,10 @@ Result<SendToken> TransportCore::enqueue(Connection& connection,
   if (queued + message.size() > limits_.max_queued_bytes ||
       connection.queue.waiting_messages() >= limits_.max_queued_messages) {
     connection.refused_send = true;
-    return Unexpected(Errc::queue_full,
-                      describe(connection.id) + " has " +
-                          std::to_string(connection.queue.waiting_messages()) +
-                          " messages waiting, " + std::to_string(queued) + " octets");
+    return Unexpected(Errc::queue_full, describe(connection.id) + " has " +
+                                            std::to_string(connection.queue.waiting_messages()) +
+                                            " messages waiting, " + std::to_string(queued) +
+                                            " octets");
   }
   if (token == SendToken::none) token = senders_->next_token();
   connection.queue.push(token, message, options.expires_at.value_or(MonoTime::max()),
@@ -326,8 +330,8 @@ Result<void> TransportCore::resume(ConnectionId id) {
   if (resumed.unpolled) {
     resumed.unpolled = false;
     resumed.interest = {true, false};
-    static_cast<void>(poller_.add(resumed.socket.get(), static_cast<std::uint64_t>(id),
-                                  resumed.interest));
+    static_cast<void>(
+        poller_.add(resumed.socket.get(), static_cast<std::uint64_t>(id), resumed.interest));
   } else if (resumed.socket && resumed.phase != Phase::connecting) {
     update_interest(resumed);
   }

@@ -65,10 +65,9 @@ Result<void> TransportCore::stop_listening(ListenerId id) {
 void TransportCore::accept_from(Listener& listener) {
   for (int turn = 0; turn < kAcceptsPerTurn; ++turn) {
     if (connections_.size() >= limits_.max_connections) {
-      pause_listener(listener,
-                     Error(Errc::too_many_connections,
-                           "the limit of " + std::to_string(limits_.max_connections) +
-                               " connections is reached"));
+      pause_listener(listener, Error(Errc::too_many_connections,
+                                     "the limit of " + std::to_string(limits_.max_connections) +
+                                         " connections is reached"));
       return;
     }
     net::AcceptResult result = net::accept(listener.socket.get());
@@ -107,8 +106,13 @@ void TransportCore::accept_one(Listener& listener, net::Accepted accepted) {
   }
   if (!session || !added) {
     Error error = session ? std::move(added).error() : std::move(session).error();
-    put_event(HandshakeFailed{id, ConnectionRole::server, connection->local, connection->remote,
-                              listener.id, std::move(error), {}});
+    put_event(HandshakeFailed{id,
+                              ConnectionRole::server,
+                              connection->local,
+                              connection->remote,
+                              listener.id,
+                              std::move(error),
+                              {}});
     return;
   }
   Connection& accepted_one = *connection;
@@ -161,9 +165,9 @@ Result<Connection*> TransportCore::open(const Target& target) {
   }
   if (Connection* reusable = find_reusable(target)) return reusable;
   if (connections_.size() >= limits_.max_connections) {
-    return Unexpected(Errc::too_many_connections,
-                      "the limit of " + std::to_string(limits_.max_connections) +
-                          " connections is reached");
+    return Unexpected(
+        Errc::too_many_connections,
+        "the limit of " + std::to_string(limits_.max_connections) + " connections is reached");
   }
   // Refuses a domain or context that cannot be used, before anything is accepted.
   if (auto session = TlsSession::client(target.context, target.domain, now_); !session) {

@@ -29,7 +29,7 @@ class WriteQueue {
     std::uint64_t plain_end = 0;
     std::uint64_t cipher_end = 0;  // once all of it is encrypted
     MonoTime expires_at = MonoTime::max();
-    bool report = false;           // a Sent is wanted
+    bool report = false;  // a Sent is wanted
   };
 
   // Adds a message at the end.
@@ -62,13 +62,13 @@ class WriteQueue {
  private:
   void compact() noexcept;
 
-  std::vector<std::byte> plain_;   // of the waiting messages; from plain_head_
+  std::vector<std::byte> plain_;  // of the waiting messages; from plain_head_
   std::size_t plain_head_ = 0;
-  std::vector<Entry> waiting_;     // from waiting_head_; the first may be encrypted in part
+  std::vector<Entry> waiting_;  // from waiting_head_; the first may be encrypted in part
   std::size_t waiting_head_ = 0;
-  std::vector<Entry> written_;     // from written_head_; encrypted and not acknowledged
+  std::vector<Entry> written_;  // from written_head_; encrypted and not acknowledged
   std::size_t written_head_ = 0;
-  std::size_t reported_ = 0;       // entries of written_ before this index are in the kernel
+  std::size_t reported_ = 0;  // entries of written_ before this index are in the kernel
   std::uint64_t plain_pushed_ = 0;
   std::uint64_t plain_encrypted_ = 0;
   std::uint64_t plain_written_ = 0;

@@ -1,7 +1,8 @@
+#include "siptls/clock.hpp"
+
 #include <string>
 
 #include "catch.hpp"
-#include "siptls/clock.hpp"
 #include "siptls/version.hpp"
 
 using namespace siptls;
@@ -19,9 +20,12 @@ TEST_CASE("Times are written and read as RFC 3339 has them") {
     const char* text;
     std::int64_t seconds;
   };
-  const Row rows[] = {{"1970-01-01T00:00:00Z", 0},          {"2000-02-29T00:00:00Z", 951782400},
-                      {"2011-04-15T12:30:00+02:00", 1302863400}, {"2011-04-15T10:30:00.25Z", 1302863400},
-                      {"2011-04-15t10:30:00z", 1302863400}, {"2011-04-15T05:00:00-05:30", 1302863400}};
+  const Row rows[] = {{"1970-01-01T00:00:00Z", 0},
+                      {"2000-02-29T00:00:00Z", 951782400},
+                      {"2011-04-15T12:30:00+02:00", 1302863400},
+                      {"2011-04-15T10:30:00.25Z", 1302863400},
+                      {"2011-04-15t10:30:00z", 1302863400},
+                      {"2011-04-15T05:00:00-05:30", 1302863400}};
   for (const Row& row : rows) {
     INFO(row.text);
     const auto time = parse_time(row.text);

@@ -1,7 +1,8 @@
+#include "siptls/endpoint.hpp"
+
 #include <string>
 
 #include "catch.hpp"
-#include "siptls/endpoint.hpp"
 
 using namespace siptls;
 
@@ -38,11 +39,28 @@ TEST_CASE("An endpoint is read from text and written as it was meant") {
 }
 
 TEST_CASE("What is no address is refused, names above all") {
-  for (const char* text :
-       {"", ":", "example.com", "example.com:5061", "localhost", "192.0.2", "192.0.2.256",
-        "192.0.2.1:", "192.0.2.1:65536", "192.0.2.1:-1", "192.0.2.1:5061x", "[2001:db8::1",
-        "[2001:db8::1]x", "[2001:db8::1]:", "[192.0.2.1]:5061", "[]:5061", "2001:db8::1::2",
-        "fe80::1%eth0", "[fe80::1%]:1", " 192.0.2.1", "192.0.2.1 ", "[::1]5061"}) {
+  for (const char* text : {"",
+                           ":",
+                           "example.com",
+                           "example.com:5061",
+                           "localhost",
+                           "192.0.2",
+                           "192.0.2.256",
+                           "192.0.2.1:",
+                           "192.0.2.1:65536",
+                           "192.0.2.1:-1",
+                           "192.0.2.1:5061x",
+                           "[2001:db8::1",
+                           "[2001:db8::1]x",
+                           "[2001:db8::1]:",
+                           "[192.0.2.1]:5061",
+                           "[]:5061",
+                           "2001:db8::1::2",
+                           "fe80::1%eth0",
+                           "[fe80::1%]:1",
+                           " 192.0.2.1",
+                           "192.0.2.1 ",
+                           "[::1]5061"}) {
     INFO(text);
     const auto endpoint = Endpoint::parse(text);
     REQUIRE_FALSE(endpoint);

@@ -29,9 +29,8 @@ struct Pair {
   ConnectionId connect() {
     const auto id = client.transport().connect(target(at, client_context));
     REQUIRE(id);
-    run_until({&server, &client}, [&] {
-      return client.count("Connected") > 0 && server.count("Connected") > 0;
-    });
+    run_until({&server, &client},
+              [&] { return client.count("Connected") > 0 && server.count("Connected") > 0; });
     return *id;
   }
 
@@ -99,10 +98,10 @@ TEST_CASE("A thousand pipelined requests are answered in order") {
   const ConnectionId id = pair.connect();
   unsigned sent = 0;
   while (sent < 1000 || pair.client.count("Message") < 1000) {
-    while (sent < 1000 && pair.client.transport().send(id, octets(options_request(sent + 1)))) ++sent;
+    while (sent < 1000 && pair.client.transport().send(id, octets(options_request(sent + 1))))
+      ++sent;
     const std::size_t before = pair.client.count("Message");
-    run_until({&pair.server, &pair.client},
-              [&] { return pair.client.count("Message") > before; });
+    run_until({&pair.server, &pair.client}, [&] { return pair.client.count("Message") > before; });
   }
   const auto answers = pair.client.all("Message");
   REQUIRE(answers.size() == 1000);
@@ -119,9 +118,8 @@ TEST_CASE("A message larger than a record and than the socket buffers arrives wh
   for (std::size_t i = 0; i < body.size(); i += 997) body[i] = static_cast<char>('a' + i % 26);
   const std::string request = options_request(7, body);
   REQUIRE(pair.client.transport().send(id, octets(request), {std::nullopt, Report::always}));
-  run_until({&pair.server, &pair.client}, [&] {
-    return pair.server.count("Message") == 1 && pair.client.count("Sent") == 1;
-  });
+  run_until({&pair.server, &pair.client},
+            [&] { return pair.server.count("Message") == 1 && pair.client.count("Sent") == 1; });
   CHECK(pair.server.last("Message").text == request);
 }
 
@@ -249,8 +247,8 @@ TEST_CASE("Sent is reported only where it was asked for") {
   Pair pair;
   const ConnectionId id = pair.connect();
   REQUIRE(pair.client.transport().send(id, octets(options_request(1))));
-  const auto wanted = pair.client.transport().send(id, octets(options_request(2)),
-                                                   {std::nullopt, Report::always});
+  const auto wanted =
+      pair.client.transport().send(id, octets(options_request(2)), {std::nullopt, Report::always});
   REQUIRE(wanted);
   run_until({&pair.server, &pair.client}, [&] { return pair.server.count("Message") == 2; });
   REQUIRE(pair.client.count("Sent") == 1);
@@ -301,8 +299,9 @@ TEST_CASE("A message that waits too long comes back as expired and is never sent
   const std::string filler = options_request(1, std::string(100'000, 'x'));
   while (pair.client.transport().send(id, octets(filler))) ++before;
   settle({&pair.server, &pair.client});
-  const auto late = pair.client.transport().send(
-      id, octets(options_request(99)), {clock->now().mono + std::chrono::seconds(2), Report::failures});
+  const auto late =
+      pair.client.transport().send(id, octets(options_request(99)),
+                                   {clock->now().mono + std::chrono::seconds(2), Report::failures});
   REQUIRE(late);
   clock->advance(std::chrono::seconds(3));
   pair.client.take_events();
@@ -358,9 +357,8 @@ TEST_CASE("After close and abort no further message is handed out") {
     std::string burst;
     for (unsigned i = 1; i <= 20; ++i) burst += options_request(i);
     REQUIRE(pair.client.transport().send(id, octets(burst)));
-    run_until({&pair.server, &pair.client}, [&] {
-      return pair.server.count("Closed") == 1 && pair.client.count("Closed") == 1;
-    });
+    run_until({&pair.server, &pair.client},
+              [&] { return pair.server.count("Closed") == 1 && pair.client.count("Closed") == 1; });
     CHECK(pair.server.count("Message") == 1);
     if (abort) {
       CHECK(pair.server.last("Closed").failed_with(Errc::connection_aborted));
@@ -384,9 +382,8 @@ TEST_CASE("What is sent while PeerClosing is held still goes out") {
     }
   };
   REQUIRE(pair.client.transport().close(id));
-  run_until({&pair.server, &pair.client}, [&] {
-    return pair.server.count("Closed") == 1 && pair.client.count("Closed") == 1;
-  });
+  run_until({&pair.server, &pair.client},
+            [&] { return pair.server.count("Closed") == 1 && pair.client.count("Closed") == 1; });
   CHECK(pair.server.count("Sent") == 1);
   CHECK(pair.server.count("SendFailed") == 0);
 }
@@ -428,9 +425,8 @@ TEST_CASE("The limit of connections pauses the listener and resumes it") {
     REQUIRE(id);
     ids.push_back(*id);
   }
-  run_until({&server, &client}, [&] {
-    return client.count("Connected") == 2 && server.count("ListenerPaused") == 1;
-  });
+  run_until({&server, &client},
+            [&] { return client.count("Connected") == 2 && server.count("ListenerPaused") == 1; });
   CHECK(server.last("ListenerPaused").failed_with(Errc::too_many_connections));
   REQUIRE(client.transport().close(client.all("Connected").front().connection));
   run_until({&server, &client}, [&] { return client.count("Connected") == 3; });

@@ -79,9 +79,9 @@ TEST_CASE("A peer that cannot prove itself is refused, and both ends know why") 
       Host client;
       const TlsPolicy policy = only(version);
       const Endpoint at = server.listen(w.context(row.server_identity, policy));
-      const auto token = client.transport().send(
-          target(at, w.context(row.client_identity, policy), row.domain),
-          octets(options_request(1)));
+      const auto token =
+          client.transport().send(target(at, w.context(row.client_identity, policy), row.domain),
+                                  octets(options_request(1)));
       REQUIRE(token);
       run_until({&server, &client}, [&] {
         return client.count("HandshakeFailed") == 1 && server.count("HandshakeFailed") == 1;
@@ -248,9 +248,9 @@ TEST_CASE("Peers without a common version or suite are told apart") {
 }
 
 TEST_CASE("What is not TLS is recognised, by servers and by clients") {
-  for (const char* garbage : {"OPTIONS sip:a SIP/2.0\r\nContent-Length: 0\r\n\r\n",
-                              "GET / HTTP/1.1\r\n\r\n", "SSH-2.0-OpenSSH_9.2p1\r\n",
-                              "\r\n\r\n\r\n\r\n"}) {
+  for (const char* garbage :
+       {"OPTIONS sip:a SIP/2.0\r\nContent-Length: 0\r\n\r\n", "GET / HTTP/1.1\r\n\r\n",
+        "SSH-2.0-OpenSSH_9.2p1\r\n", "\r\n\r\n\r\n\r\n"}) {
     CAPTURE(garbage);
     Host server;
     const Endpoint at = server.listen(world().context(world().alpha.leaf));
@@ -263,8 +263,7 @@ TEST_CASE("What is not TLS is recognised, by servers and by clients") {
 
     RawServer plain;
     Host client;
-    REQUIRE(client.transport().connect(
-        target(plain.endpoint(), world().context(world().beta))));
+    REQUIRE(client.transport().connect(target(plain.endpoint(), world().context(world().beta))));
     std::optional<RawPeer> accepted;
     run_until({&client}, [&] {
       if (!accepted) {

@@ -86,8 +86,8 @@ TEST_CASE("Whichever call fails, every token is answered for and every connectio
     const TlsContext context = world().context(world().beta);
     std::set<SendToken> open;
     for (unsigned i = 1; i <= 3; ++i) {
-      const auto token = client.transport().send(
-          target(at, context), octets(options_request(i)), {std::nullopt, Report::always});
+      const auto token = client.transport().send(target(at, context), octets(options_request(i)),
+                                                 {std::nullopt, Report::always});
       if (token) open.insert(*token);
     }
     const auto over = [&] {

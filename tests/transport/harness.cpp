@@ -138,8 +138,10 @@ bool Host::take_events() {
     any = true;
     seen.push_back(std::visit([](const auto& e) { return describe(e); }, *event));
     // The sandbox's clock may follow no time source; that is not what these tests are about.
-    if (seen.back().kind == "Warning") seen.pop_back();
-    else if (on_event) on_event(*event, seen.back());
+    if (seen.back().kind == "Warning")
+      seen.pop_back();
+    else if (on_event)
+      on_event(*event, seen.back());
     if (pace_ == Pace::one_event) break;
   }
   return any;
@@ -255,13 +257,22 @@ Target target(const Endpoint& remote, const TlsContext& context, const std::stri
 std::string options_request(unsigned number, const std::string& body) {
   const std::string n = std::to_string(number);
   return "OPTIONS sip:alpha.example SIP/2.0\r\n"
-         "Via: SIP/2.0/TLS beta.example;branch=z9hG4bK" + n + "\r\n"
+         "Via: SIP/2.0/TLS beta.example;branch=z9hG4bK" +
+         n +
+         "\r\n"
          "Max-Forwards: 70\r\n"
-         "From: <sip:beta.example>;tag=" + n + "\r\n"
+         "From: <sip:beta.example>;tag=" +
+         n +
+         "\r\n"
          "To: <sip:alpha.example>\r\n"
-         "Call-ID: " + n + "@beta.example\r\n"
-         "CSeq: " + n + " OPTIONS\r\n"
-         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+         "Call-ID: " +
+         n +
+         "@beta.example\r\n"
+         "CSeq: " +
+         n +
+         " OPTIONS\r\n"
+         "Content-Length: " +
+         std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
 std::string ok_response(const SipMessageView& request) {

@@ -55,7 +55,8 @@ class Host {
   // Takes events as the pace says. True if there were any.
   bool take_events();
 
-  siptls::Endpoint listen(const siptls::TlsContext& context, std::string_view address = "127.0.0.1");
+  siptls::Endpoint listen(const siptls::TlsContext& context,
+                          std::string_view address = "127.0.0.1");
 
  private:
   siptls::TlsTransport transport_;

@@ -69,9 +69,8 @@ void burst_with_pings(Stage& stage) {
     if (i % 10 == 0) burst += kPing;
   }
   REQUIRE(stage.client.transport().send(id, octets(burst)));
-  stage.until([&] {
-    return stage.client.count("Message") == 40 && stage.client.count("Pong") == 4;
-  });
+  stage.until(
+      [&] { return stage.client.count("Message") == 40 && stage.client.count("Pong") == 4; });
 }
 
 void several_clients(Stage& stage) {
@@ -163,11 +162,16 @@ TEST_CASE("A host that takes one event per wake-up sees what a host that drains 
     void (*scenario)(Stage&);
   };
   const Row rows[] = {
-      {"exchange and close", exchange_and_close}, {"burst with pings", burst_with_pings},
-      {"several clients", several_clients},       {"refused client", refused_client},
-      {"wrong domain", wrong_domain},             {"nobody there", nobody_there},
-      {"broken framing", broken_framing},         {"cut message", cut_message},
-      {"paused and resumed", paused_and_resumed}, {"aborted", aborted},
+      {"exchange and close", exchange_and_close},
+      {"burst with pings", burst_with_pings},
+      {"several clients", several_clients},
+      {"refused client", refused_client},
+      {"wrong domain", wrong_domain},
+      {"nobody there", nobody_there},
+      {"broken framing", broken_framing},
+      {"cut message", cut_message},
+      {"paused and resumed", paused_and_resumed},
+      {"aborted", aborted},
       {"not TLS", not_tls},
   };
   for (const Row& row : rows) {

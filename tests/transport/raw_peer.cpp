@@ -90,8 +90,7 @@ void RawTlsClient::step() {
   const std::size_t before = peer_.received.size();
   peer_.poll();
   if (peer_.received.size() > before) {
-    static_cast<void>(session_.feed(
-        octets(std::string_view(peer_.received).substr(before)), now));
+    static_cast<void>(session_.feed(octets(std::string_view(peer_.received).substr(before)), now));
     std::vector<std::byte> buffer(16 * 1024);
     for (;;) {
       const auto plaintext = session_.next_plaintext(buffer, now);

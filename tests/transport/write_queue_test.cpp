@@ -30,9 +30,8 @@ struct Queue {
     queue.mark_encrypted(count, cipher);
   }
   void write(std::uint64_t upto) {
-    queue.mark_written(upto, [&](SendToken token) {
-      sent.push_back(static_cast<std::uint64_t>(token));
-    });
+    queue.mark_written(upto,
+                       [&](SendToken token) { sent.push_back(static_cast<std::uint64_t>(token)); });
   }
 };
 

@@ -13,8 +13,8 @@ namespace siptls::os {
 // file_too_large, file_unreadable; all name the path.
 Result<std::string> read_file(const std::string& path, std::size_t max_octets);
 
-// Paths of the regular files of a folder, sorted. Errors: as above, and file_too_large for more than
-// `max_entries`.
+// Paths of the regular files of a folder, sorted. Errors: as above, and file_too_large for more
+// than `max_entries`.
 Result<std::vector<std::string>> list_folder(const std::string& path, std::size_t max_entries);
 
 }  // namespace siptls::os
