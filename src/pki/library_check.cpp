@@ -24,12 +24,12 @@ Result<void> check_version_text() {
 }
 
 Result<void> check_crypto() {
-  const auto places = check_functions(library_function("CRYPTO_BUFFER_new", &CRYPTO_BUFFER_new),
-                                      {library_function("OpenSSL_version", &OpenSSL_version),
-                                       library_function("X509_verify_cert", &X509_verify_cert),
-                                       library_function("X509_STORE_CTX_new", &X509_STORE_CTX_new),
-                                       library_function("EVP_PKEY_free", &EVP_PKEY_free),
-                                       library_function("EVP_DigestSign", &EVP_DigestSign)});
+  auto places = check_functions(library_function("CRYPTO_BUFFER_new", &CRYPTO_BUFFER_new),
+                                {library_function("OpenSSL_version", &OpenSSL_version),
+                                 library_function("X509_verify_cert", &X509_verify_cert),
+                                 library_function("X509_STORE_CTX_new", &X509_STORE_CTX_new),
+                                 library_function("EVP_PKEY_free", &EVP_PKEY_free),
+                                 library_function("EVP_DigestSign", &EVP_DigestSign)});
   if (!places) return places;
   return check_version_text();
 }

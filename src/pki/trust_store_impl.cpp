@@ -31,6 +31,7 @@ void hash_number(SHA256_CTX& hash, std::uint64_t number) {
 template <typename Item>
 void hash_items(SHA256_CTX& hash, const std::vector<Item>& items) {
   std::vector<pki::Fingerprint> fingerprints;
+  fingerprints.reserve(items.size());
   for (const auto& item : items) fingerprints.push_back(item.fingerprint());
   std::sort(fingerprints.begin(), fingerprints.end());
   hash_number(hash, fingerprints.size());

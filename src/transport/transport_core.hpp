@@ -39,23 +39,23 @@ class TransportCore {
   void flush();
 
   Result<ListenerId> listen(const ListenOptions& options);
-  Result<Endpoint> local_endpoint(ListenerId listener) const;
-  Result<void> stop_listening(ListenerId listener);
+  Result<Endpoint> local_endpoint(ListenerId id) const;
+  Result<void> stop_listening(ListenerId id);
 
   Result<ConnectionId> connect(const Target& target);
-  Result<SendToken> send(ConnectionId connection, std::span<const std::byte> message,
+  Result<SendToken> send(ConnectionId id, std::span<const std::byte> message,
                          const SendOptions& options, SendToken token);
   Result<SendToken> send(const Target& target, std::span<const std::byte> message,
                          const SendOptions& options, SendToken token);
-  Result<SendToken> respond(ConnectionId connection, std::span<const std::byte> message,
+  Result<SendToken> respond(ConnectionId id, std::span<const std::byte> message,
                             const ResponseFallback& fallback, const SendOptions& options,
                             SendToken token);
 
-  Result<void> close(ConnectionId connection);
-  Result<void> abort(ConnectionId connection);
+  Result<void> close(ConnectionId id);
+  Result<void> abort(ConnectionId id);
   void close_all();
-  Result<void> pause(ConnectionId connection);
-  Result<void> resume(ConnectionId connection);
+  Result<void> pause(ConnectionId id);
+  Result<void> resume(ConnectionId id);
 
   std::size_t connection_count() const noexcept { return connections_.size(); }
   Sender sender() const { return Sender(senders_); }
@@ -120,7 +120,7 @@ class TransportCore {
   void accept_one(Listener& listener, net::Accepted accepted);
   void pause_listener(Listener& listener, Error why);
   void resume_listeners();
-  std::optional<Target> fallback_target(ConnectionId connection, const ResponseFallback& fallback);
+  std::optional<Target> fallback_target(ConnectionId id, const ResponseFallback& fallback);
   Result<Connection*> open(const Target& target);
   Connection* find_reusable(const Target& target);
   void try_next_remote(Connection& connection);
