@@ -20,8 +20,9 @@ static std::string ok(const SipMessageView& request) {
         id != HeaderId::call_id && id != HeaderId::cseq)
       continue;
     response.append(name).append(": ").append(value);
-    response.append(id == HeaderId::to ? ";tag=" + std::to_string(std::random_device{}()) + "\r\n"
-                                       : "\r\n");
+    if (id == HeaderId::to && value.find(";tag=") == value.npos)
+      response.append(";tag=").append(std::to_string(std::random_device{}()));
+    response.append("\r\n");
   }
   return response + "Content-Length: 0\r\n\r\n";
 }

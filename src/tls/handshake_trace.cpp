@@ -114,8 +114,9 @@ void HandshakeTrace::set_version(ProtocolVersion version) noexcept {
 }
 
 std::string HandshakeTrace::ladder() const {
-  std::string text = fmt::format("      {:<24}{:^20}\n", version_ ? to_string(*version_) : "TLS",
-                                 "client      server");
+  // The names stand over the ends of the arrows.
+  std::string text =
+      fmt::format("      {:<24}client        server\n", version_ ? to_string(*version_) : "TLS");
   auto out = std::back_inserter(text);
   for (const TraceEntry& entry : entries_) {
     const std::string number =
