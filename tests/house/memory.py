@@ -29,11 +29,21 @@ def blind(path, folder):
     return common.run([*valgrind(path), program]).returncode != WRONG
 
 
+def unreadable(path, program):
+    """What valgrind says if it cannot read the program's debug information: version 3.19 gives up on
+    the DWARF 5 that Clang 14 writes."""
+    done = common.run([path, "--quiet", program, "--help"])
+    return next((line for line in done.stdout.splitlines() if "debuginfo file" in line), None)
+
+
 def main():
     bin_folder = sys.argv[1]
     path = common.need("valgrind", "valgrind")
     problems = []
     with common.temporary_folder() as folder:
+        why = unreadable(path, os.path.join(bin_folder, "siptls-server"))
+        if why is not None:
+            common.skip(f"{why} (build with -gdwarf-4)")
         if blind(path, folder):
             common.fail("valgrind does not report a planted leak")
         common.make_pki(bin_folder, folder)
