@@ -94,6 +94,7 @@ std::string Entity::crl_pem(const std::vector<Entity>& revoked, Time this_update
 
 std::string Entity::crl_pem(const std::vector<Entity>& revoked, const CrlSpec& spec) const {
   std::vector<std::string> serials;
+  serials.reserve(revoked.size());
   for (const auto& entity : revoked) serials.push_back(entity.parts_->serial);
   return pem("X509 CRL", encode_crl({spec, serials, parts_->subject, *parts_->key, parts_->spki}));
 }

@@ -25,7 +25,7 @@ std::string pkcs1_der(const EVP_PKEY& key);
 
 // The AlgorithmIdentifier (DER) of signatures by `key`, and such a signature.
 std::string signature_algorithm(const EVP_PKEY& key, Digest digest);
-std::string sign(EVP_PKEY& key, Digest digest, std::string_view octets);
+std::string sign(EVP_PKEY& key, Digest digest, std::string_view message);
 
 std::string pem(std::string_view label, std::string_view der);
 std::string random_octets(std::size_t count);
