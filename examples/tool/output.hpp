@@ -37,7 +37,7 @@ class Output {
   void warning(const siptls::Error& error, const Json& more = Json::object()) const;
 
   // error(), and the exit code that goes with it.
-  int fail(const siptls::Error& error) const;
+  int fail(const siptls::Error& failure) const;
 
  private:
   Format format_;
