@@ -107,7 +107,7 @@ class SIPTLS_API TrustStore {
   Result<TrustStore> with_pem(std::string_view pem) const;
   Result<TrustStore> with_der(std::span<const std::byte> certificate) const;
   // A store that also checks revocation, of every certificate below the anchor, by these complete
-  // and direct CRLs (PEM blocks of type CRL). Without any, revocation is not checked.
+  // and direct CRLs (PEM blocks as in RFC 7468 section 6). Without any, revocation is not checked.
   Result<TrustStore> with_crls(std::string_view pem) const;
 
   std::span<const TrustEntry> entries() const noexcept;
