@@ -58,8 +58,10 @@ enum class Errc : std::uint8_t {
   key_encryption_unsupported,  // encrypted in a way that the TLS library cannot open
   passphrase_required,
   wrong_passphrase,
-  key_mismatch,         // private key and leaf certificate do not belong together
-  credentials_missing,  // a role that needs a certificate has none
+  key_mismatch,           // private key and leaf certificate do not belong together
+  key_file_exposed,       // others than its owner can read the private key's file
+  signature_unavailable,  // the signer that holds the private key did not sign
+  credentials_missing,    // a role that needs a certificate has none
   trust_store_full,
   trust_store_empty,
   crl_malformed,
@@ -91,9 +93,12 @@ enum class Errc : std::uint8_t {
   crl_stale,
   crl_invalid,
   crl_unsupported,  // delta, indirect or partial CRL
+  ocsp_response_missing,
+  ocsp_response_invalid,
   no_sip_identity,  // a certificate without any identity (RFC 5922 section 7.1)
   identity_mismatch,
   identity_not_allowed,  // proven, but not on the allow-list
+  peer_not_authorised,   // proven, and refused by the host
 
   // peer_protocol
   not_tls,  // the first bytes are no TLS record
@@ -116,6 +121,7 @@ enum class Errc : std::uint8_t {
   no_common_group,
   no_common_signature_algorithm,
   no_common_application_protocol,
+  unknown_server_name,  // the client asked for a name that no certificate here has
 
   // framing
   missing_content_length,

@@ -4,8 +4,9 @@
 // Lifetime: views in an event (Message) live until the next next_event() of the transport that gave
 // it; everything else is owned by the event.
 // Order: a connection gives Connected at most once. One that gave it ends with Closed; one that did
-// not ends with ConnectFailed or HandshakeFailed. All SendFailed of a connection come before its
-// end, and after its end no event names it again.
+// not ends with ConnectFailed or HandshakeFailed. What a connection asks the host (AuthorisePeer,
+// SignatureWanted) comes before Connected, one question after the answer to the other. All
+// SendFailed of a connection come before its end, and after its end no event names it again.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +24,7 @@
 #include "siptls/peer_info.hpp"
 #include "siptls/sip_framer.hpp"
 #include "siptls/sip_message_view.hpp"
+#include "siptls/tls_session.hpp"
 
 namespace siptls {
 
@@ -49,6 +51,25 @@ struct Connected {
   Endpoint remote;
   ListenerId listener = ListenerId::none;  // the one that accepted it
   PeerInfo peer;
+};
+
+// With TlsPolicy::authorise = host: the peer's certificate was judged good, or it was not asked for
+// one; the handshake waits for TlsTransport::authorise() within its deadline. Nothing of the peer
+// is handed out before.
+struct AuthorisePeer {
+  ConnectionId connection = ConnectionId::none;
+  ConnectionRole role = ConnectionRole::client;
+  Endpoint local;
+  Endpoint remote;
+  ListenerId listener = ListenerId::none;
+  PeerInfo peer;
+};
+
+// With Credentials::from_external_key: the handshake waits for TlsTransport::complete_signature()
+// within its deadline.
+struct SignatureWanted {
+  ConnectionId connection = ConnectionId::none;
+  SignatureRequest request;
 };
 
 // An outgoing connection did not come about: no address could be reached by TCP.
@@ -95,7 +116,9 @@ enum class Delivery : std::uint8_t {
   none,     // no octet of it left this host
   partial,  // the peer cannot have the whole of it
   refused,  // written, and the peer refused the connection before it answered anything
-  unknown,  // written, and the peer's TCP had not acknowledged it at the connection's end
+  // Written, and at the connection's end the peer's TCP had not acknowledged it, or a server had
+  // not shown yet that it serves this client (RFC 8446 section 4.4.2.4).
+  unknown,
 };
 
 struct SendFailed {
@@ -145,9 +168,9 @@ struct Warning {
   Error error;
 };
 
-using Event = std::variant<Connected, ConnectFailed, HandshakeFailed, Message, KeepAliveReceived,
-                           Sent, SendFailed, Writable, PeerClosing, Closed, ListenerPaused,
-                           ListenerResumed, Posted, Warning>;
+using Event = std::variant<Connected, AuthorisePeer, SignatureWanted, ConnectFailed,
+                           HandshakeFailed, Message, KeepAliveReceived, Sent, SendFailed, Writable,
+                           PeerClosing, Closed, ListenerPaused, ListenerResumed, Posted, Warning>;
 
 }  // namespace siptls
 

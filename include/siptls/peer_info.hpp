@@ -49,6 +49,8 @@ struct ProvenPath {
   std::optional<std::size_t> matched;  // index of the identity that equals the one asked for
   std::vector<CertificateSummary> certificates;  // leaf first, trust anchor last
   std::size_t ca_depth = 0;  // CA certificates above the leaf, the anchor included
+  // Until when the OCSP response that was checked is valid; none if none was.
+  std::optional<WallTime> ocsp_valid_until;
 };
 
 // True if `domain` equals one of `identities` by RFC 5922 section 7.2.

@@ -32,6 +32,10 @@ class SIPTLS_API Sender {
                          const SendOptions& options) const;
   Result<SendToken> respond(ConnectionId connection, std::span<const std::byte> message,
                             const ResponseFallback& fallback, const SendOptions& options) const;
+  // Answers to AuthorisePeer and SignatureWanted; one that comes too late is dropped.
+  Result<void> authorise(ConnectionId connection, Verdict verdict) const;
+  Result<void> complete_signature(ConnectionId connection,
+                                  std::span<const std::byte> signature) const;
   // Gives the transport's thread a Posted event.
   Result<void> post(std::uint64_t value) const;
 

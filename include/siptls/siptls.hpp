@@ -15,6 +15,7 @@
 #include "siptls/sip_framer.hpp"
 #include "siptls/sip_message_view.hpp"
 #include "siptls/sips.hpp"
+#include "siptls/ticket_key_ring.hpp"
 #include "siptls/tls_context.hpp"
 #include "siptls/tls_policy.hpp"
 #include "siptls/tls_session.hpp"

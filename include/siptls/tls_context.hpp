@@ -20,6 +20,7 @@
 #include "siptls/credentials.hpp"
 #include "siptls/export.hpp"
 #include "siptls/result.hpp"
+#include "siptls/ticket_key_ring.hpp"
 #include "siptls/tls_policy.hpp"
 #include "siptls/trust_store.hpp"
 
@@ -32,11 +33,17 @@ using KeyLog = std::function<void(std::string_view line)>;
 struct TlsContextConfig {
   // Needed by every server, and by a client that is to prove itself.
   std::optional<Credentials> credentials;
+  // More of them for a server with several names: the one of which an identity equals the name that
+  // the client asks for (RFC 6066 section 3) is shown, in this order, `credentials` first.
+  std::vector<Credentials> more_credentials;
   // Needed by every client, and by a server unless its policy asks for no client certificate.
   TrustStore trust;
   TlsPolicy policy = TlsPolicy::modern();
   // Identities of peers that are let in, for both roles; empty: all that the trust store proves.
   std::vector<std::string> allowed_peers;
+  // The keys of a server's tickets, where several contexts or transports shall accept each other's.
+  // Null: keys of this context's own.
+  std::shared_ptr<TicketKeyRing> ticket_keys;
   KeyLog dangerous_key_log;
 };
 
@@ -49,6 +56,10 @@ class SIPTLS_API TlsContext {
   const TlsPolicy& policy() const noexcept;
   const TrustStore& trust() const noexcept;
   const std::optional<Credentials>& credentials() const noexcept;
+  // What an operator should know at that time: an OCSP response that is not stapled because it is
+  // out of date or not for its certificate (`ocsp_response_invalid`), certificates of this side
+  // that are not valid, key files that others can read. TlsTransport gives each as a Warning.
+  std::vector<Error> warnings(const Now& now) const;
   // Different for each context of the process; copies share it.
   std::uint64_t id() const noexcept;
 

@@ -27,6 +27,25 @@ enum class ClientCertificate : std::uint8_t {
 // Application-layer protocol negotiation with "sip/2" (RFC 7301).
 enum class Alpn : std::uint8_t { off, offer, require };
 
+// Who has the last word about a peer whose certificate was judged good.
+enum class PeerAuthorisation : std::uint8_t {
+  automatic,  // nobody: the trust store and the list of allowed peers decide
+  host,       // the host is asked (AuthorisePeer, TlsSession::authorise); it can only narrow
+};
+
+// What a server does about a client that asks for a name which no certificate of its context has
+// (RFC 9325 section 3.7). A client that names none gets the first certificate.
+enum class UnknownServerName : std::uint8_t {
+  refuse_if_several,  // refused where there is a choice; a single certificate speaks for itself
+  refuse,             // `unknown_server_name`, alert unrecognized_name
+  use_first,          // gets the first certificate
+};
+
+// Session resumption by tickets (RFC 5077, RFC 8446 section 2.2). A resumed session is judged
+// again: its chain, names and the list of allowed peers, at the time and by the context of the
+// resumption.
+enum class Resumption : std::uint8_t { off, tickets };
+
 struct SIPTLS_API TlsPolicy {
   ProtocolVersion min_version = ProtocolVersion::tls1_2;
   ProtocolVersion max_version = ProtocolVersion::tls1_3;
@@ -40,6 +59,12 @@ struct SIPTLS_API TlsPolicy {
   EkuPolicy eku = EkuPolicy::either;
   IdentityPolicy names;
   ClockPolicy clock = ClockPolicy::warn;
+  // For clients: of the server's certificate. No client staples, so a context with `require` cannot
+  // serve (`policy_unsupported`).
+  OcspPolicy ocsp = OcspPolicy::if_present;
+  PeerAuthorisation authorise = PeerAuthorisation::automatic;
+  UnknownServerName unknown_server_name = UnknownServerName::refuse_if_several;
+  Resumption resumption = Resumption::off;
   // `off`: some providers refuse a handshake that offers it.
   Alpn alpn = Alpn::off;
 

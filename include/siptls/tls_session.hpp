@@ -8,6 +8,9 @@
 // and again whenever something was received, sent, or `next_deadline()` has come (call
 // `on_deadline(now)`).
 //
+// A host that is asked (policy `authorise = host`, or a key that is held elsewhere) finds the
+// session in state `authorising` or `signing` after a feed() and answers when it can.
+//
 // Identity: a client session always has a reference, the domain of the URI that the host resolved
 // (RFC 5922 section 7.3), never an SRV target. No plaintext comes out and none goes in before the
 // peer was judged: path, then names, then the allow-list.
@@ -26,6 +29,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "siptls/clock.hpp"
 #include "siptls/export.hpp"
@@ -41,10 +45,25 @@ struct SessionOptions {
   std::chrono::milliseconds handshake_timeout = std::chrono::seconds(10);
   // Filled if not null.
   std::shared_ptr<HandshakeTrace> trace;
+  // Where policies allow resumption: a server's tickets of one scope are not accepted in another,
+  // and a client resumes only what it remembers of the same scope and domain. TlsTransport names
+  // the listener's address, and the remote one.
+  std::string resumption_scope;
 };
+
+// What a private key that is held elsewhere is to sign.
+struct SignatureRequest {
+  std::string key_id;            // as given to Credentials::from_external_key
+  std::uint16_t scheme = 0;      // IANA code of the signature scheme (RFC 8446 section 4.2.3)
+  std::vector<std::byte> input;  // the octets to be signed, not yet digested
+};
+
+enum class Verdict : std::uint8_t { admit, refuse };
 
 enum class SessionState : std::uint8_t {
   handshaking,
+  authorising,  // the peer was judged good, and authorise() is waited for
+  signing,      // complete_signature() is waited for
   established,  // the peer was judged; data may flow both ways
   peer_closed,  // the peer's close_notify came; nothing more will come out
   closed,       // both close_notify are there, or the stream ended after this side's
@@ -100,8 +119,21 @@ class SIPTLS_API TlsSession {
   // True once a record that proves that the peer has accepted the handshake was read: in TLS 1.3 a
   // client knows of its refusal only afterwards (RFC 8446 section 4.4.2.4).
   bool peer_has_answered() const noexcept;
-  // Valid once established.
+  // Valid once established; while authorising, without what is not negotiated yet.
   const PeerInfo& peer() const noexcept;
+
+  // The host's verdict, in state `authorising` (`invalid_argument` in others). A refusal sends
+  // access_denied and ends the session with `peer_not_authorised`. Input may be fed meanwhile, and
+  // waits; the handshake's deadline goes on.
+  Result<void> authorise(Verdict verdict, const Now& now);
+  // What is to be signed, in state `signing`; null in others.
+  const SignatureRequest* wanted_signature() const noexcept;
+  // The signature; an empty one says that there is none (`signature_unavailable`).
+  Result<void> complete_signature(std::span<const std::byte> signature, const Now& now);
+
+  // Judges the peer of an established session again: its chain, names and the list of allowed
+  // peers, by `context` and at `now`. Errors as in a handshake; the session goes on either way.
+  Result<void> judge_again(const TlsContext& context, const Now& now) const;
   // The error of a failed session.
   const std::optional<Error>& error() const noexcept;
 

@@ -29,6 +29,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "siptls/clock.hpp"
@@ -67,6 +68,8 @@ struct TransportLimits {
 struct TransportOptions {
   std::shared_ptr<const Clock> clock = Clock::system();
   TransportLimits limits;
+  // For targets that bring no context of their own; update_outgoing() exchanges it.
+  std::optional<TlsContext> outgoing;
 };
 
 struct ListenOptions {
@@ -84,8 +87,8 @@ struct Target {
   // The domain of the URI that was resolved, never an SRV target; what the peer must prove
   // (RFC 5922 section 7.3).
   std::string domain;
-  TlsContext context;
-  std::optional<Endpoint> local;  // source address; port 0: any
+  std::optional<TlsContext> context;  // none: the transport's own
+  std::optional<Endpoint> local;      // source address; port 0: any
   // Filled if not null and this call opens the connection.
   std::shared_ptr<HandshakeTrace> trace;
 };
@@ -107,11 +110,25 @@ struct SendOptions {
   Report report = Report::failures;
 };
 
+// New contexts for several listeners at once; all are exchanged or none.
+struct ContextUpdate {
+  std::vector<std::pair<ListenerId, TlsContext>> listeners;
+  std::optional<TlsContext> outgoing;
+};
+
+struct UpdateReport {
+  // Counts the updates of a transport. Connections belong to the generation that they were opened
+  // in.
+  std::uint64_t generation = 0;
+  // Open connections of earlier generations that this update concerns: they go on as they are.
+  std::size_t older_connections = 0;
+};
+
 class TransportCore;
 
 class SIPTLS_API TlsTransport {
  public:
-  // Errors: `too_many_files`, `io_failed`, `invalid_argument`.
+  // Errors: `too_many_files`, `io_failed`, `invalid_argument`, `trust_store_empty`.
   static Result<TlsTransport> create(TransportOptions options = {});
   TlsTransport(TlsTransport&&) noexcept;
   TlsTransport& operator=(TlsTransport&&) noexcept;
@@ -125,13 +142,29 @@ class SIPTLS_API TlsTransport {
   // Writes what was gathered.
   void flush();
 
-  // Errors: `credentials_missing`, `address_in_use`, `address_not_available`, `too_many_files`,
-  // `io_failed`.
+  // A certificate that is not valid now gives a Warning. Errors: `credentials_missing`,
+  // `policy_unsupported`, `address_in_use`, `address_not_available`, `too_many_files`, `io_failed`.
   Result<ListenerId> listen(const ListenOptions& options);
   // The bound address, with the port that was picked.
   Result<Endpoint> local_endpoint(ListenerId listener) const;
   // Stops accepting. Its connections stay.
   Result<void> stop_listening(ListenerId listener);
+
+  // Exchanges what new connections are made with, without losing one that is open: certificates,
+  // trust, policy. All or nothing: an error leaves everything as it was. Errors:
+  // `unknown_listener`, `credentials_missing`, `certificate_expired` and
+  // `certificate_not_yet_valid` for a certificate of this side that nobody would accept now,
+  // `clock_not_trusted`, `policy_unsupported`, `trust_store_empty`, `invalid_argument` (a listener
+  // is named twice), `wrong_process`.
+  Result<UpdateReport> update(ListenerId listener, const TlsContext& context);
+  Result<UpdateReport> update_outgoing(const TlsContext& context);
+  Result<UpdateReport> update_all(const ContextUpdate& contexts);
+  // Judges the peers of open connections of generations before this one again: by the context that
+  // their listener, or outgoing connections, have now, and at the present time; a target's own
+  // context stays its own. Done piecemeal with each next_event(); what is not good any more is
+  // closed, and Closed tells why. Errors: `clock_not_trusted`, before anything was judged by it;
+  // `wrong_process`.
+  Result<void> reverify(std::uint64_t generation);
 
   // Opens a connection, or gives the one that `send` to this target would use.
   Result<ConnectionId> connect(const Target& target);
@@ -149,6 +182,11 @@ class SIPTLS_API TlsTransport {
   // identity which the lost one had proven, or the sent-by host if that peer had proven nothing.
   Result<SendToken> respond(ConnectionId connection, std::span<const std::byte> message,
                             const ResponseFallback& fallback = {}, const SendOptions& options = {});
+
+  // The answers to AuthorisePeer and SignatureWanted. Errors: `unknown_connection`,
+  // `invalid_argument` for a connection that did not ask.
+  Result<void> authorise(ConnectionId connection, Verdict verdict);
+  Result<void> complete_signature(ConnectionId connection, std::span<const std::byte> signature);
 
   // Ends a connection: what is queued is written, close_notify is sent and the peer's awaited
   // (close_timeout). No further message of it is handed out. Closed follows.

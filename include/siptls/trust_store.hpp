@@ -15,6 +15,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -34,6 +35,9 @@ namespace siptls {
 struct TrustLimits {
   std::size_t max_entries = 16;
   std::size_t max_ca_depth = 4;
+  // Chains whose path was judged good and which are not judged again while nothing that the verdict
+  // rests on has changed; 0: each is judged anew. About 8 KiB each.
+  std::size_t max_remembered_chains = 256;
 };
 
 // What extendedKeyUsage a peer's certificate needs if it has that extension at all
@@ -60,6 +64,14 @@ struct IdentityPolicy {
   CommonNamePolicy common_name = CommonNamePolicy::never;
 };
 
+// What is asked of the OCSP response that a server may staple to its certificate (RFC 6066 section
+// 8, RFC 6960). Nothing is ever fetched.
+enum class OcspPolicy : std::uint8_t {
+  ignore,
+  if_present,  // one that comes must be valid and say "good"
+  require,     // `ocsp_response_missing` without one
+};
+
 enum class PeerRole : std::uint8_t { server, client };
 
 // How a chain is to be judged. The time has no default: who judges says by which clock.
@@ -77,6 +89,9 @@ struct VerifyOptions {
   std::span<const std::string> allowed;
   EkuPolicy eku = EkuPolicy::either;
   IdentityPolicy names;
+  OcspPolicy ocsp = OcspPolicy::if_present;
+  // The leaf's OCSP response as DER; empty: none came.
+  std::span<const std::byte> ocsp_response;
 };
 
 // One certificate of the store.
@@ -84,6 +99,13 @@ struct TrustEntry {
   CertificateSummary certificate;
   bool self_signed = false;
   bool is_ca = false;
+};
+
+// How often a store's memory of good chains spared the judgement.
+struct ChainMemory {
+  std::size_t chains = 0;      // remembered now
+  std::uint64_t answered = 0;  // paths that were taken from memory
+  std::uint64_t judged = 0;    // paths that were judged
 };
 
 class TrustStoreImpl;
@@ -111,7 +133,11 @@ class SIPTLS_API TrustStore {
   Result<TrustStore> with_crls(std::string_view pem) const;
 
   std::span<const TrustEntry> entries() const noexcept;
+  // The entries that are not valid any more at `now + within`.
+  std::vector<TrustEntry> expiring(WallTime now, std::chrono::seconds within) const;
   const TrustLimits& limits() const noexcept;
+  // Copies of a store share one memory; a store made of another one begins with an empty one.
+  ChainMemory chain_memory() const noexcept;
   // A digest of the entries, CRLs and limits: equal for stores that judge alike.
   const std::array<std::uint8_t, 32>& digest() const noexcept;
 

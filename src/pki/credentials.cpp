@@ -11,6 +11,7 @@
 #include "pki/identity.hpp"
 #include "pki/library_check.hpp"
 #include "pki/loading.hpp"
+#include "pki/ocsp_response.hpp"
 #include "pki/private_key.hpp"
 
 namespace siptls {
@@ -51,13 +52,15 @@ Result<void> check_order(const std::vector<Certificate>& chain) {
   return {};
 }
 
+Result<void> check_strength(const Certificate& leaf) {
+  if (!leaf.key().usable || !leaf.key().weak) return {};
+  return Unexpected(about_certificate(0, Errc::weak_key,
+                                      fmt::format("the certificate \"{}\" has a key of {}; RSA "
+                                                  "needs 2048 bits",
+                                                  leaf.subject(), leaf.key().description)));
+}
+
 Result<void> check_key(const Certificate& leaf, const EVP_PKEY* key) {
-  if (leaf.key().usable && leaf.key().weak) {
-    return Unexpected(about_certificate(0, Errc::weak_key,
-                                        fmt::format("the certificate \"{}\" has a key of {}; RSA "
-                                                    "needs 2048 bits",
-                                                    leaf.subject(), leaf.key().description)));
-  }
   const auto public_key = pki::public_key(leaf.x509());
   if (public_key && EVP_PKEY_cmp(public_key.get(), key) == 1) return {};
   return Unexpected(
@@ -66,16 +69,36 @@ Result<void> check_key(const Certificate& leaf, const EVP_PKEY* key) {
                   pki::strength_of(key).description, leaf.subject(), leaf.key().description));
 }
 
-Result<Credentials> assemble(bssl::UniquePtr<EVP_PKEY> key, std::vector<Certificate> chain) {
+// `key` is null where it is held elsewhere.
+Result<std::shared_ptr<CredentialsImpl>> assemble(bssl::UniquePtr<EVP_PKEY> key,
+                                                  std::vector<Certificate> chain) {
   const pki::ErrorQueueScope errors;
-  if (auto match = check_key(chain[0], key.get()); !match) {
-    return Unexpected(std::move(match).error());
+  if (auto strong = check_strength(chain[0]); !strong) {
+    return Unexpected(std::move(strong).error());
+  }
+  if (key) {
+    if (auto match = check_key(chain[0], key.get()); !match) {
+      return Unexpected(std::move(match).error());
+    }
+  } else if (!chain[0].key().usable) {
+    return Unexpected(about_certificate(
+        0, Errc::private_key_unsupported,
+        fmt::format("the certificate \"{}\" has a key of {}; P-256, P-384, P-521, RSA and Ed25519 "
+                    "are supported",
+                    chain[0].subject(), chain[0].key().description)));
   }
   if (auto order = check_order(chain); !order) return Unexpected(std::move(order).error());
   auto identities = pki::identities_of(chain[0], IdentityPolicy{});
   if (!identities) return Unexpected(std::move(identities).error());
-  return CredentialsImpl::wrap(std::make_shared<const CredentialsImpl>(
-      std::move(key), std::move(chain), std::move(*identities)));
+  return std::make_shared<CredentialsImpl>(std::move(key), std::move(chain),
+                                           std::move(*identities));
+}
+
+Error exposed(const std::string& path, unsigned exposure) {
+  return Error(Errc::key_file_exposed,
+               fmt::format("{}: its permissions let others than its owner use it (bits {:03o}); "
+                           "chmod 600 takes that away",
+                           path, exposure));
 }
 
 template <typename F>
@@ -103,6 +126,20 @@ CredentialsImpl::CredentialsImpl(bssl::UniquePtr<EVP_PKEY> key, std::vector<pki:
   }
 }
 
+CredentialsImpl::CredentialsImpl(const CredentialsImpl& other)
+    : key_(bssl::UpRef(other.key_)),
+      chain_(other.chain_),
+      buffers_(other.buffers_),
+      summaries_(other.summaries_),
+      identities_(other.identities_),
+      external_key_(other.external_key_),
+      ocsp_response_(other.ocsp_response_),
+      warnings_(other.warnings_) {}
+
+std::shared_ptr<CredentialsImpl> CredentialsImpl::copy(const Credentials& credentials) {
+  return std::shared_ptr<CredentialsImpl>(new CredentialsImpl(of(credentials)));
+}
+
 const CredentialsImpl& CredentialsImpl::of(const Credentials& credentials) noexcept {
   return credentials.impl_ ? *credentials.impl_ : no_credentials();
 }
@@ -120,25 +157,71 @@ Result<Credentials> Credentials::from_pem(std::string_view key, std::string_view
     if (!certificates) return Unexpected(std::move(certificates).error());
     auto private_key = pki::read_private_key(key, passphrase);
     if (!private_key) return Unexpected(std::move(private_key).error());
-    return assemble(std::move(*private_key), std::move(*certificates));
+    auto made = assemble(std::move(*private_key), std::move(*certificates));
+    if (!made) return Unexpected(std::move(made).error());
+    return CredentialsImpl::wrap(std::move(*made));
   });
 }
 
 Result<Credentials> Credentials::from_pem_files(const std::string& key_path,
                                                 const std::string& chain_path,
-                                                const PassphraseSource& passphrase) {
+                                                const PassphraseSource& passphrase,
+                                                KeyFilePolicy key_file) {
   return checked([&]() -> Result<Credentials> {
     const auto chain = os::read_file(chain_path, pki::kMaxFileOctets);
     if (!chain) return Unexpected(chain.error());
     auto certificates = pki::read_certificates(*chain);
     if (!certificates) return Unexpected(pki::in_file(chain_path, certificates.error()));
-    auto key_text = os::read_file(key_path, pki::kMaxFileOctets);
+    auto key_text = os::read_guarded_file(key_path, pki::kMaxFileOctets);
     if (!key_text) return Unexpected(std::move(key_text).error());
-    const SecretText secret(std::move(*key_text));
+    const SecretText secret(std::move(key_text->content));
+    const unsigned exposure = key_text->exposure;
+    if (exposure != 0 && key_file == KeyFilePolicy::strict) {
+      return Unexpected(exposed(key_path, exposure));
+    }
     auto key = pki::read_private_key(secret.view(), passphrase);
     if (!key) return Unexpected(pki::in_file(key_path, key.error()));
     auto made = assemble(std::move(*key), std::move(*certificates));
     if (!made) return Unexpected(pki::in_file(chain_path, made.error()));
+    if (exposure != 0) (*made)->add_warning(exposed(key_path, exposure));
+    return CredentialsImpl::wrap(std::move(*made));
+  });
+}
+
+Result<Credentials> Credentials::from_external_key(std::string key_id, std::string_view chain) {
+  return checked([&]() -> Result<Credentials> {
+    auto certificates = pki::read_certificates(chain);
+    if (!certificates) return Unexpected(std::move(certificates).error());
+    auto made = assemble(nullptr, std::move(*certificates));
+    if (!made) return Unexpected(std::move(made).error());
+    (*made)->set_external_key(std::move(key_id));
+    return CredentialsImpl::wrap(std::move(*made));
+  });
+}
+
+Result<Credentials> Credentials::with_ocsp_response(std::span<const std::byte> der) const {
+  return checked([&]() -> Result<Credentials> {
+    const auto octets = pki::as_octets(der);
+    if (!octets.empty()) {
+      if (auto shape = pki::check_ocsp_shape(octets); !shape) {
+        return Unexpected(std::move(shape).error());
+      }
+    }
+    auto changed = CredentialsImpl::copy(*this);
+    changed->set_ocsp_response(octets);
+    return CredentialsImpl::wrap(std::move(changed));
+  });
+}
+
+Result<Credentials> Credentials::with_ocsp_response_file(const std::string& path) const {
+  return checked([&]() -> Result<Credentials> {
+    const auto content = os::read_file(path, pki::kMaxOcspOctets);
+    if (!content) return Unexpected(content.error());
+    if (content->empty()) {
+      return Unexpected(Errc::ocsp_response_invalid, path + ": is empty");
+    }
+    auto made = with_ocsp_response(std::as_bytes(std::span(*content)));
+    if (!made) return Unexpected(pki::in_file(path, made.error()));
     return made;
   });
 }
@@ -149,6 +232,10 @@ std::span<const CertificateSummary> Credentials::certificates() const noexcept {
 
 std::span<const Identity> Credentials::identities() const noexcept {
   return CredentialsImpl::of(*this).identities();
+}
+
+std::span<const Error> Credentials::warnings() const noexcept {
+  return CredentialsImpl::of(*this).warnings();
 }
 
 }  // namespace siptls

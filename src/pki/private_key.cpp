@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "pki/certificate.hpp"
+#include "pki/key_encryption.hpp"
 #include "pki/loading.hpp"
 #include "pki/pem.hpp"
 
@@ -152,9 +153,10 @@ bool has_encrypted_shape(const PemBlock& block) {
 Unexpected decryption_failed(const PemBlock& block) {
   if (names_unsupported_encryption()) {
     return Unexpected(Errc::key_encryption_unsupported,
-                      where(block) +
-                          " is encrypted in a way that BoringSSL cannot open; PBES2 with "
-                          "AES-CBC and PBKDF2 with HMAC-SHA-256 works");
+                      fmt::format("{} is encrypted with {}, which this BoringSSL cannot open; "
+                                  "convert it: openssl pkcs8 -topk8 -v2 aes-256-cbc -v2prf "
+                                  "hmacWithSHA256 -in OLD -out NEW",
+                                  where(block), describe_key_encryption(block)));
   }
   if (names_unsupported_kind()) return malformed(block);
   return Unexpected(Errc::wrong_passphrase,

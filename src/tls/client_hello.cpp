@@ -9,6 +9,8 @@ namespace {
 
 using Octets = std::span<const std::uint8_t>;
 
+constexpr std::uint16_t kServerName = 0;
+constexpr std::size_t kHostName = 0;
 constexpr std::uint16_t kSupportedGroups = 10;
 constexpr std::uint16_t kSignatureAlgorithms = 13;
 constexpr std::uint16_t kAlpn = 16;
@@ -130,6 +132,22 @@ std::optional<ClientHello> parse_client_hello(Octets body) {
       hello.secure_renegotiation || std::find(hello.suites.begin(), hello.suites.end(),
                                               kRenegotiationSignal) != hello.suites.end();
   return hello;
+}
+
+std::optional<std::string> server_name_of(const SSL_CLIENT_HELLO& hello) {
+  const std::uint8_t* content = nullptr;
+  std::size_t size = 0;
+  if (!SSL_early_callback_ctx_extension_get(&hello, kServerName, &content, &size)) {
+    return std::nullopt;
+  }
+  Reader extension(Octets(content, size));
+  Reader list(extension.vector(2));
+  while (list.ok() && !list.empty()) {
+    const std::size_t type = list.number(1);
+    const Octets name = list.vector(2);
+    if (list.ok() && type == kHostName) return std::string(name.begin(), name.end());
+  }
+  return std::nullopt;
 }
 
 std::string version_name(std::uint16_t version) {

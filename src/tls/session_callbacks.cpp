@@ -26,8 +26,23 @@ Result<void> judged(F&& judge) noexcept {
 
 ssl_verify_result_t verify_peer(SSL* ssl, std::uint8_t* out_alert) noexcept {
   TlsSessionImpl& session = session_of(ssl);
-  auto verdict = judged([&] { return session.judge_peer(); });
-  if (verdict) return ssl_verify_ok;
+  auto verdict = judged([&]() -> Result<void> {
+    // Asked again by BoringSSL after the host's answer.
+    if (session.answer() != TlsSessionImpl::Answer::none) return {};
+    return session.judge_peer();
+  });
+  if (verdict) {
+    switch (session.answer()) {
+      case TlsSessionImpl::Answer::wanted:
+        return ssl_verify_retry;
+      case TlsSessionImpl::Answer::refuse:
+        verdict = Unexpected(Errc::peer_not_authorised, "the host refused the peer");
+        break;
+      case TlsSessionImpl::Answer::none:
+      case TlsSessionImpl::Answer::admit:
+        return ssl_verify_ok;
+    }
+  }
   *out_alert = static_cast<std::uint8_t>(
       alert_for(verdict.error().reason()).value_or(Alert::certificate_unknown));
   session.refuse(std::move(verdict).error());
@@ -82,6 +97,57 @@ void note_message(int is_write, int /*version*/, int content_type, const void* o
     session.note_message(message);
     return {};
   }));
+}
+
+namespace {
+
+ssl_private_key_result_t sign(SSL* ssl, std::uint8_t* /*out*/, std::size_t* /*out_size*/,
+                              std::size_t /*max_out*/, std::uint16_t scheme, const std::uint8_t* in,
+                              std::size_t in_size) noexcept {
+  const auto noted = judged([&]() -> Result<void> {
+    session_of(ssl).want_signature(scheme, {in, in_size});
+    return {};
+  });
+  return noted ? ssl_private_key_retry : ssl_private_key_failure;
+}
+
+ssl_private_key_result_t complete(SSL* ssl, std::uint8_t* out, std::size_t* out_size,
+                                  std::size_t max_out) noexcept {
+  TlsSessionImpl& session = session_of(ssl);
+  const std::vector<std::uint8_t>* const signature = session.signature();
+  if (signature == nullptr) return ssl_private_key_retry;
+  if (signature->empty() || signature->size() > max_out) {
+    session.refuse(Error(Errc::signature_unavailable,
+                         signature->empty() ? "the signer did not sign"
+                                            : "the signature is longer than the key allows"));
+    return ssl_private_key_failure;
+  }
+  std::copy(signature->begin(), signature->end(), out);
+  *out_size = signature->size();
+  return ssl_private_key_success;
+}
+
+// RSA key transport (RFC 10015 section 4) is not for keys that are held elsewhere.
+ssl_private_key_result_t decrypt(SSL* /*ssl*/, std::uint8_t* /*out*/, std::size_t* /*out_size*/,
+                                 std::size_t /*max_out*/, const std::uint8_t* /*in*/,
+                                 std::size_t /*in_size*/) noexcept {
+  return ssl_private_key_failure;
+}
+
+}  // namespace
+
+const SSL_PRIVATE_KEY_METHOD* external_key_method() noexcept {
+  static const SSL_PRIVATE_KEY_METHOD method{sign, decrypt, complete};
+  return &method;
+}
+
+int keep_session(SSL* ssl, SSL_SESSION* session) noexcept {
+  bssl::UniquePtr<SSL_SESSION> owned(session);
+  static_cast<void>(judged([&]() -> Result<void> {
+    session_of(ssl).keep_session(std::move(owned));
+    return {};
+  }));
+  return 1;
 }
 
 void log_key(const SSL* ssl, const char* line) noexcept {

@@ -6,8 +6,6 @@
 #include <array>
 #include <cstring>
 
-#include "pki/chain_verifier.hpp"
-#include "pki/trust_store_impl.hpp"
 #include "siptls/cipher_suites.hpp"
 #include "tls/client_hello.hpp"
 #include "tls/incompatibility.hpp"
@@ -19,6 +17,8 @@ namespace siptls {
 namespace {
 
 constexpr std::uint8_t kServerHello = 2;
+constexpr std::uint8_t kNewSessionTicket = 4;
+constexpr std::uint8_t kCertificateRequest = 13;
 constexpr std::uint16_t kExtendedMasterSecret = 23;
 constexpr std::uint16_t kAlpn = 16;
 constexpr std::uint16_t kRenegotiationInfo = 0xff01;
@@ -102,19 +102,54 @@ Result<void> TlsSessionImpl::advance_handshake(const Now& now) {
   if (now.mono >= handshake_->deadline) return on_deadline(now);
   const int result = SSL_do_handshake(ssl_.get());
   if (result == 1) return finish_handshake();
-  const int error = SSL_get_error(ssl_.get(), result);
-  if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return {};
-  return fail_by_library(result);
+  switch (SSL_get_error(ssl_.get(), result)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+      return {};
+    case SSL_ERROR_WANT_CERTIFICATE_VERIFY:
+      fill_peer_info();
+      state_ = SessionState::authorising;
+      break;
+    case SSL_ERROR_WANT_PRIVATE_KEY_OPERATION:
+      state_ = SessionState::signing;
+      break;
+    default:
+      return fail_by_library(result);
+  }
+  wire_.input.keep();  // until the host has answered
+  return {};
 }
 
 Result<void> TlsSessionImpl::finish_handshake() {
+  handshake_->ended = true;
   if (auto good = check_negotiated(); !good) return fail(std::move(good).error());
-  const bool needs_proof = role_ == Role::client || context().config().policy.client_certificate ==
-                                                        ClientCertificate::required;
-  // BoringSSL judges no peer of a resumed session, so none may come this far.
-  if (SSL_session_reused(ssl_.get()) || (needs_proof && !peer_.path)) {
+  const ClientCertificate mode = context().config().policy.client_certificate;
+  const bool has_chain = SSL_get0_peer_certificates(ssl_.get()) != nullptr;
+  // BoringSSL asks nobody about the peer of a resumed session (RFC 8446 section 4.2.11 leaves what
+  // it proves to the original handshake): everything may have changed since.
+  if (SSL_session_reused(ssl_.get()) &&
+      (role_ == Role::client || mode == ClientCertificate::required ||
+       (mode == ClientCertificate::requested && has_chain))) {
+    auto path = judge_chain(context_, tls::call_time());
+    if (!path) return fail(std::move(path).error());
+    peer_.path = *std::move(path);
+  }
+  const bool needs_proof = role_ == Role::client || mode == ClientCertificate::required;
+  if (needs_proof && !peer_.path) {
     return fail(Error(Errc::internal, "the handshake ended without a judgement of the peer"));
   }
+  const bool host_decides = context().config().policy.authorise == PeerAuthorisation::host;
+  if (host_decides && handshake_->answer == Answer::none) {
+    handshake_->answer = Answer::wanted;
+    fill_peer_info();
+    state_ = SessionState::authorising;
+    wire_.input.keep();
+    return {};
+  }
+  return establish();
+}
+
+Result<void> TlsSessionImpl::establish() {
   fill_peer_info();
   state_ = SessionState::established;
   const bool knows = role_ == Role::server || peer_.version == ProtocolVersion::tls1_2;
@@ -162,27 +197,6 @@ void TlsSessionImpl::fill_peer_info() {
   peer_.application_protocol.assign(reinterpret_cast<const char*>(protocol), size);
 }
 
-Result<void> TlsSessionImpl::judge_peer() {
-  // A client knows by now what the server chose, and need not show its own certificate to one that
-  // it will refuse anyhow.
-  if (role_ == Role::client) {
-    if (auto good = check_negotiated(); !good) return good;
-  }
-  const TlsContextConfig& config = context().config();
-  VerifyOptions options(tls::call_time());
-  options.clock = config.policy.clock;
-  options.role = role_ == Role::client ? PeerRole::server : PeerRole::client;
-  if (role_ == Role::client) options.identity = handshake_->domain;
-  options.allowed = config.allowed_peers;
-  options.eku = config.policy.eku;
-  options.names = config.policy.names;
-  auto path = pki::verify_chain(TrustStoreImpl::of(config.trust),
-                                SSL_get0_peer_certificates(ssl_.get()), options);
-  if (!path) return Unexpected(std::move(path).error());
-  peer_.path = *std::move(path);
-  return {};
-}
-
 Result<void> TlsSessionImpl::judge_client_hello(const SSL_CLIENT_HELLO& hello) {
   // Kept for evidence, until the handshake is done.
   handshake_->client_hello.assign(hello.client_hello, hello.client_hello + hello.client_hello_len);
@@ -192,6 +206,8 @@ Result<void> TlsSessionImpl::judge_client_hello(const SSL_CLIENT_HELLO& hello) {
                       "the client offers no application protocol, and the policy requires sip/2 "
                       "(RFC 7301)");
   }
+  if (auto chosen = choose_credentials(hello); !chosen) return chosen;
+  if (auto used = use_scope(); !used) return used;
   const bool complete =
       has_extension(hello, kExtendedMasterSecret) && has_extension(hello, kRenegotiationInfo);
   if (complete) return {};
@@ -211,9 +227,13 @@ Result<void> TlsSessionImpl::judge_client_hello(const SSL_CLIENT_HELLO& hello) {
 void TlsSessionImpl::note_message(const tls::WireMessage& message) {
   if (recorder_) recorder_->record(ssl_.get(), message);
   if (message.content_type != SSL3_RT_HANDSHAKE || message.sender != tls::Sender::peer) return;
+  if (message.octets.empty()) return;
+  const std::uint8_t type = message.octets[0];
+  if (type == kCertificateRequest) certificate_requested_ = true;
   if (state_ == SessionState::established) {
-    // A NewSessionTicket: the server has seen our Finished (RFC 9846 section 4.7.1).
-    peer_has_answered_ = true;
+    // A server that asked for a certificate makes a ticket after it has seen it (RFC 9846 section
+    // 4.7.1). Others may send theirs before they have judged anything.
+    peer_has_answered_ = peer_has_answered_ || type != kNewSessionTicket || certificate_requested_;
   } else if (handshake_ && message.octets.size() >= 6 && message.octets[0] == kServerHello) {
     handshake_->server_version =
         static_cast<std::uint16_t>(message.octets[4] << 8 | message.octets[5]);
@@ -271,6 +291,7 @@ Error TlsSessionImpl::explain_failure(const tls::LibraryFailure& failure, int ss
                  "the peer sent close_notify during the handshake, " + phase());
   }
   const TlsPolicy& policy = context().config().policy;
+  const auto key = context().certificate_key(handshake_ ? handshake_->shown : 0);
   Errc reason = tls::reason_for(failure);
   const auto offered = handshake_ ? tls::parse_client_hello(handshake_->client_hello)
                                   : std::optional<tls::ClientHello>();
@@ -278,10 +299,9 @@ Error TlsSessionImpl::explain_failure(const tls::LibraryFailure& failure, int ss
     if (reason == Errc::no_common_cipher_suite) {
       const auto version = SSL_version(ssl_.get()) == TLS1_3_VERSION ? ProtocolVersion::tls1_3
                                                                      : ProtocolVersion::tls1_2;
-      reason = tls::refine_no_shared_suite(*offered, policy, context().certificate_key(), version);
+      reason = tls::refine_no_shared_suite(*offered, policy, key, version);
     }
-    return Error(reason, tls::describe_incompatibility(reason, *offered, policy,
-                                                       context().certificate_key()));
+    return Error(reason, tls::describe_incompatibility(reason, *offered, policy, key));
   }
   if (reason == Errc::protocol_version_unsupported && handshake_ && handshake_->server_version) {
     return Error(reason, fmt::format("the server chose {}; this side allows {} to {} (TLS 1.1 and "

@@ -8,11 +8,14 @@
 #include <vector>
 
 #include "pki/credentials_impl.hpp"
+#include "pki/identity.hpp"
 #include "pki/library_check.hpp"
+#include "pki/loading.hpp"
 #include "siptls/cipher_suites.hpp"
 #include "tls/library_features.hpp"
 #include "tls/session_callbacks.hpp"
 #include "tls/session_clock.hpp"
+#include "tls/ticket_keys.hpp"
 #include "tls/tls_context_impl.hpp"
 
 namespace siptls {
@@ -74,6 +77,37 @@ void append_objection(std::string& all, const std::string& objection) {
   all += objection;
 }
 
+// RFC 9325 section 3.4 wants the keys of tickets changed at least once a week and advises against
+// long lives of what they protect.
+constexpr std::uint32_t kTicketLifetime = 24 * 60 * 60;  // seconds
+
+TlsContextImpl::CertificateKey key_of(const CredentialsImpl& credentials) {
+  using Key = TlsContextImpl::CertificateKey;
+  const auto key = pki::public_key(credentials.certificates()[0].x509());
+  switch (key ? EVP_PKEY_id(key.get()) : EVP_PKEY_NONE) {
+    case EVP_PKEY_RSA:
+      return Key::rsa;
+    case EVP_PKEY_EC:
+      return Key::ecdsa;
+    case EVP_PKEY_ED25519:
+      return Key::ed25519;
+    default:
+      return Key::none;
+  }
+}
+
+Result<void> check_own_validity(const CertificateSummary& certificate, const Now& now) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(now.wall);
+  const bool early = seconds < certificate.not_before;
+  if (!early && seconds <= certificate.not_after) return {};
+  return Unexpected(early ? Errc::certificate_not_yet_valid : Errc::certificate_expired,
+                    fmt::format("this side's certificate \"{}\" is valid from {} to {}; judged at "
+                                "{} ({})",
+                                certificate.subject, format_time(certificate.not_before),
+                                format_time(certificate.not_after), format_time(now.wall),
+                                to_string(now.standing)));
+}
+
 Result<void> memory_result(bool done) {
   if (!done) return Unexpected(Errc::out_of_memory);
   return {};
@@ -96,6 +130,7 @@ const TrustStore& TlsContext::trust() const noexcept { return impl_->config().tr
 const std::optional<Credentials>& TlsContext::credentials() const noexcept {
   return impl_->config().credentials;
 }
+std::vector<Error> TlsContext::warnings(const Now& now) const { return impl_->warnings(now); }
 std::uint64_t TlsContext::id() const noexcept { return impl_->id(); }
 
 Result<TlsContext> TlsContextImpl::create(TlsContextConfig config) {
@@ -123,6 +158,7 @@ Result<void> TlsContextImpl::build() {
   if (auto set = set_credentials(); !set) return set;
   if (auto set = set_signature_schemes(); !set) return set;
   if (auto set = set_application_protocol(); !set) return set;
+  if (auto set = set_resumption(); !set) return set;
   set_callbacks();
   return {};
 }
@@ -185,41 +221,51 @@ Result<void> TlsContextImpl::set_groups() {
   return {};
 }
 
-Result<void> TlsContextImpl::set_credentials() {
-  if (!config_.credentials) return {};
-  const CredentialsImpl& credentials = CredentialsImpl::of(*config_.credentials);
-  EVP_PKEY* key = credentials.key();
-  const auto chain = credentials.chain();
-  if (key == nullptr || chain.empty()) {
+Result<void> TlsContextImpl::add_credentials(const Credentials& credentials) {
+  const CredentialsImpl& parts = CredentialsImpl::of(credentials);
+  if (parts.chain().empty()) {
     return Unexpected(Errc::credentials_missing, "the credentials were moved away");
   }
-  switch (EVP_PKEY_id(key)) {
-    case EVP_PKEY_RSA:
-      certificate_key_ = CertificateKey::rsa;
-      break;
-    case EVP_PKEY_EC:
-      certificate_key_ = CertificateKey::ecdsa;
-      break;
-    case EVP_PKEY_ED25519:
-      certificate_key_ = CertificateKey::ed25519;
-      break;
-    default:
-      return unsupported("the private key is of a kind that TLS cannot use");
+  const CertificateKey key = key_of(parts);
+  if (key == CertificateKey::none) {
+    return unsupported("the private key is of a kind that TLS cannot use");
   }
-  // In TLS 1.2 the curve of the certificate must be among the groups (RFC 8422 section 5.1.1).
   const TlsPolicy& policy = config_.policy;
-  if (certificate_key_ == CertificateKey::ecdsa && policy.min_version == ProtocolVersion::tls1_2) {
-    const std::string& curve = config_.credentials->certificates().front().key;
+  const std::string& kind = credentials.certificates().front().key;
+  // In TLS 1.2 the curve of the certificate must be among the groups (RFC 8422 section 5.1.1).
+  if (key == CertificateKey::ecdsa && policy.min_version == ProtocolVersion::tls1_2) {
     const bool listed = std::any_of(policy.groups.begin(), policy.groups.end(),
-                                    [&](std::uint16_t code) { return group_name(code) == curve; });
+                                    [&](std::uint16_t code) { return group_name(code) == kind; });
     if (!listed) {
       return unsupported(fmt::format(
-          "groups: {} is missing, the curve of the certificate, and TLS 1.2 needs it there",
-          curve));
+          "groups: {} is missing, the curve of the certificate, and TLS 1.2 needs it there", kind));
     }
   }
-  return memory_result(
-      SSL_CTX_set_chain_and_key(ssl_context_.get(), chain.data(), chain.size(), key, nullptr) == 1);
+  const auto& schemes = policy.signature_schemes;
+  const bool usable = std::any_of(schemes.begin(), schemes.end(),
+                                  [&](std::uint16_t scheme) { return tls::can_sign(key, scheme); });
+  if (!usable) {
+    return unsupported(fmt::format("signature schemes: none is for the private key, {}", kind));
+  }
+  shown_.push_back({credentials, key, std::make_unique<tls::Staple>(credentials, config_.trust)});
+  return {};
+}
+
+Result<void> TlsContextImpl::set_credentials() {
+  if (!config_.credentials) {
+    if (config_.more_credentials.empty()) return {};
+    return Unexpected(Errc::credentials_missing,
+                      "more_credentials were given without the first ones");
+  }
+  if (auto added = add_credentials(*config_.credentials); !added) return added;
+  for (const Credentials& more : config_.more_credentials) {
+    if (auto added = add_credentials(more); !added) return added;
+  }
+  const CredentialsImpl& first = CredentialsImpl::of(*config_.credentials);
+  const auto chain = first.chain();
+  return memory_result(SSL_CTX_set_chain_and_key(
+                           ssl_context_.get(), chain.data(), chain.size(), first.key(),
+                           first.key() != nullptr ? nullptr : tls::external_key_method()) == 1);
 }
 
 Result<void> TlsContextImpl::set_signature_schemes() {
@@ -236,13 +282,6 @@ Result<void> TlsContextImpl::set_signature_schemes() {
     return unsupported("signature schemes: BoringSSL refuses the list");
   }
   if (!config_.credentials) return {};
-  const bool usable = std::any_of(schemes.begin(), schemes.end(), [&](std::uint16_t scheme) {
-    return tls::can_sign(certificate_key_, scheme);
-  });
-  if (!usable) {
-    return unsupported(fmt::format("signature schemes: none is for the private key, {}",
-                                   config_.credentials->certificates().front().key));
-  }
   if (!SSL_CTX_set_signing_algorithm_prefs(ssl_context_.get(), schemes.data(), schemes.size())) {
     return unsupported("signature schemes: BoringSSL refuses the list");
   }
@@ -257,11 +296,85 @@ Result<void> TlsContextImpl::set_application_protocol() {
                                                sizeof(tls::kSipProtocol)) == 0);
 }
 
+Result<void> TlsContextImpl::set_resumption() {
+  SSL_CTX* context = ssl_context_.get();
+  if (!resumes()) {
+    SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    return {};
+  }
+  if (!config_.ticket_keys) {
+    auto keys = TicketKeyRing::create();
+    if (!keys) return Unexpected(std::move(keys).error());
+    config_.ticket_keys = std::move(*keys);
+  }
+  session_memory_ = std::make_unique<tls::SessionMemory>();
+  SSL_CTX_set_ticket_aead_method(context, tls::ticket_method());
+  // Clients remember; servers know what their tickets tell them and nothing else.
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(context, tls::keep_session);
+  SSL_CTX_set_timeout(context, kTicketLifetime);
+  SSL_CTX_set_session_psk_dhe_timeout(context, kTicketLifetime);
+  return {};
+}
+
+std::optional<std::size_t> TlsContextImpl::find_by_name(std::string_view server_name) const {
+  const auto reference = pki::Reference::parse(server_name);
+  if (!reference) return std::nullopt;
+  for (std::size_t i = 0; i < shown_.size(); ++i) {
+    for (const Identity& identity : shown_[i].credentials.identities()) {
+      // Which certificate to show is no decision of trust, so a wildcard counts.
+      if (reference->matches(identity, WildcardPolicy::dangerous_one_label)) return i;
+    }
+  }
+  return std::nullopt;
+}
+
+std::string TlsContextImpl::all_names() const {
+  std::string all;
+  for (const Shown& shown : shown_) {
+    if (!all.empty()) all += "; ";
+    all += pki::list_identities(shown.credentials.identities());
+  }
+  return all;
+}
+
+// A ticket of another context is no ticket: what it was given for is not what would be judged now.
+std::array<std::uint8_t, 32> TlsContextImpl::resumption_context(std::string_view scope,
+                                                                std::size_t shown) const {
+  const TlsPolicy& policy = config_.policy;
+  std::string text =
+      fmt::format("{}\n{} {} {} {} {} {} {}\n", scope, static_cast<int>(policy.client_certificate),
+                  static_cast<int>(policy.eku), static_cast<int>(policy.names.wildcard),
+                  static_cast<int>(policy.names.common_name), static_cast<int>(policy.clock),
+                  static_cast<int>(policy.alpn), static_cast<int>(policy.authorise));
+  for (const std::string& name : config_.allowed_peers) text += name + '\n';
+  const auto& trust = config_.trust.digest();
+  text.append(trust.begin(), trust.end());
+  if (shown < shown_.size()) {
+    const auto& leaf = shown_[shown].credentials.certificates().front().sha256;
+    text.append(leaf.begin(), leaf.end());
+  }
+  return pki::fingerprint_of(pki::as_octets(text));
+}
+
+std::vector<Error> TlsContextImpl::warnings(const Now& now) const {
+  std::vector<Error> all;
+  for (const Shown& shown : shown_) {
+    for (const Error& warning : shown.credentials.warnings()) all.push_back(warning);
+    for (const CertificateSummary& certificate : shown.credentials.certificates()) {
+      if (auto valid = check_own_validity(certificate, now); !valid) {
+        all.push_back(std::move(valid).error());
+      }
+    }
+    if (auto staple = shown.staple->judge(now); !staple) all.push_back(std::move(staple).error());
+  }
+  return all;
+}
+
 void TlsContextImpl::set_callbacks() {
   SSL_CTX* context = ssl_context_.get();
-  SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_TICKET);
-  // No session is resumed: each peer is judged in a handshake of its own.
-  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE);
   // No 0-RTT data: there is no profile for SIP (RFC 9325 section 3.10).
   SSL_CTX_set_early_data_enabled(context, 0);
   SSL_CTX_set_custom_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,

@@ -3,11 +3,19 @@
 
 #include <openssl/ssl.h>
 
+#include <array>
 #include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "pki/boringssl_compat.hpp"
 #include "siptls/tls_context.hpp"
 #include "tls/incompatibility.hpp"
+#include "tls/session_memory.hpp"
+#include "tls/staple.hpp"
 
 namespace siptls {
 
@@ -22,8 +30,30 @@ class TlsContextImpl {
 
   SSL_CTX* ssl_context() const noexcept { return ssl_context_.get(); }
   const TlsContextConfig& config() const noexcept { return config_; }
-  CertificateKey certificate_key() const noexcept { return certificate_key_; }
   std::uint64_t id() const noexcept { return id_; }
+
+  // One of several credentials of a server; index 0 is TlsContextConfig::credentials.
+  struct Shown {
+    Credentials credentials;
+    CertificateKey key;
+    std::unique_ptr<tls::Staple> staple;
+  };
+  // Which of them has this name; none if none has. Each is asked in turn.
+  std::optional<std::size_t> find_by_name(std::string_view server_name) const;
+  const Shown& shown(std::size_t index) const noexcept { return shown_[index]; }
+  std::string all_names() const;  // for evidence
+  std::size_t shown_count() const noexcept { return shown_.size(); }
+  CertificateKey certificate_key(std::size_t index = 0) const noexcept {
+    return index < shown_.size() ? shown_[index].key : CertificateKey::none;
+  }
+
+  bool resumes() const noexcept { return config_.policy.resumption == Resumption::tickets; }
+  TicketKeyRing& ticket_keys() const noexcept { return *config_.ticket_keys; }
+  tls::SessionMemory& session_memory() const noexcept { return *session_memory_; }
+  // Equal for contexts that judge clients alike and show the same certificate.
+  std::array<std::uint8_t, 32> resumption_context(std::string_view scope, std::size_t shown) const;
+
+  std::vector<Error> warnings(const Now& now) const;
 
  private:
   TlsContextImpl(TlsContextConfig config, std::uint64_t id) noexcept
@@ -34,13 +64,16 @@ class TlsContextImpl {
   Result<void> set_suites();
   Result<void> set_groups();
   Result<void> set_signature_schemes();
+  Result<void> add_credentials(const Credentials& credentials);
   Result<void> set_credentials();
+  Result<void> set_resumption();
   Result<void> set_application_protocol();
   void set_callbacks();
 
   TlsContextConfig config_;
   bssl::UniquePtr<SSL_CTX> ssl_context_;
-  CertificateKey certificate_key_ = CertificateKey::none;
+  std::vector<Shown> shown_;
+  std::unique_ptr<tls::SessionMemory> session_memory_;
   std::uint64_t id_;
 };
 

@@ -71,6 +71,18 @@ SessionState TlsSession::state() const noexcept { return impl_->state(); }
 bool TlsSession::peer_has_answered() const noexcept { return impl_->peer_has_answered(); }
 const PeerInfo& TlsSession::peer() const noexcept { return impl_->peer(); }
 const std::optional<Error>& TlsSession::error() const noexcept { return impl_->error(); }
+Result<void> TlsSession::authorise(Verdict verdict, const Now& now) {
+  return guarded([&] { return impl_->authorise(verdict, now); });
+}
+const SignatureRequest* TlsSession::wanted_signature() const noexcept {
+  return impl_->wanted_signature();
+}
+Result<void> TlsSession::complete_signature(std::span<const std::byte> signature, const Now& now) {
+  return guarded([&] { return impl_->complete_signature(signature, now); });
+}
+Result<void> TlsSession::judge_again(const TlsContext& context, const Now& now) const {
+  return guarded([&] { return impl_->judge_again(context, now); });
+}
 std::optional<MonoTime> TlsSession::next_deadline() const noexcept {
   return impl_->next_deadline();
 }
@@ -99,7 +111,7 @@ Result<TlsSession> TlsSessionImpl::client(const TlsContext& context, const std::
   }
   std::unique_ptr<TlsSessionImpl> impl(new TlsSessionImpl(context, Role::client));
   if (auto made = impl->make_ssl(now, options); !made) return Unexpected(std::move(made).error());
-  impl->handshake_->domain = reference->name();
+  impl->domain_ = reference->name();
   // No address in SNI (RFC 6066 section 3).
   if (!reference->is_ip_address()) {
     if (auto set = impl->set_server_name(reference->name()); !set) {
@@ -110,6 +122,8 @@ Result<TlsSession> TlsSessionImpl::client(const TlsContext& context, const std::
   SSL_set_custom_verify(impl->ssl_.get(), SSL_VERIFY_PEER, tls::verify_peer);
   // A client listens until it knows what the server chose and that it was accepted.
   SSL_set_msg_callback(impl->ssl_.get(), tls::note_message);
+  if (context.policy().ocsp != OcspPolicy::ignore) SSL_enable_ocsp_stapling(impl->ssl_.get());
+  if (impl->context().resumes()) impl->offer_session(options.resumption_scope, now);
   return start(std::move(impl), now);
 }
 
@@ -117,6 +131,10 @@ Result<TlsSession> TlsSessionImpl::server(const TlsContext& context, const Now& 
                                           const SessionOptions& options) {
   if (!context.credentials()) {
     return Unexpected(Errc::credentials_missing, "a server needs a certificate");
+  }
+  if (context.policy().ocsp == OcspPolicy::require) {
+    return Unexpected(Errc::policy_unsupported,
+                      "ocsp: a server cannot require it, since no client staples a response");
   }
   std::unique_ptr<TlsSessionImpl> impl(new TlsSessionImpl(context, Role::server));
   if (auto made = impl->make_ssl(now, options); !made) return Unexpected(std::move(made).error());
@@ -141,6 +159,7 @@ Result<void> TlsSessionImpl::make_ssl(const Now& now, const SessionOptions& opti
   const tls::CallScope scope(now);
   handshake_ = std::make_unique<Handshake>();
   handshake_->deadline = now.mono + options.handshake_timeout;
+  if (role_ == Role::server && context().resumes()) handshake_->scope = options.resumption_scope;
   if (options.trace) {
     recorder_ = std::make_unique<tls::TraceRecorder>(
         options.trace, role_ == Role::client ? tls::Sender::self : tls::Sender::peer);
@@ -179,6 +198,10 @@ Result<void> TlsSessionImpl::feed(std::span<const std::byte> ciphertext, const N
   }
   if (auto looked = look_at_octets(ciphertext); !looked) return looked;
   wire_.input.lend(ciphertext);
+  if (state_ != SessionState::handshaking) {
+    wire_.input.keep();  // until the host has answered
+    return {};
+  }
   return advance_handshake(now);
 }
 
@@ -187,7 +210,7 @@ Result<void> TlsSessionImpl::feed_end(const Now& now) {
   if (state_ == SessionState::peer_closed || state_ == SessionState::closed) return {};
   const tls::CallScope scope(now);
   input_ended_ = true;
-  if (state_ == SessionState::handshaking) {
+  if (handshake_) {
     return fail(Error(Errc::truncated,
                       "the stream ended without close_notify during the handshake, " + phase()));
   }
@@ -240,7 +263,7 @@ Result<std::span<const std::byte>> TlsSessionImpl::next_plaintext(std::span<std:
 
 Result<void> TlsSessionImpl::send(std::span<const std::byte> plaintext, const Now& now) {
   if (error_) return Unexpected(*error_);
-  if (state_ == SessionState::handshaking) {
+  if (handshake_) {
     return Unexpected(Errc::handshake_not_complete, "the peer is not proven yet");
   }
   // The peer's close_notify ends its direction only (RFC 8446 section 6.1).
@@ -264,7 +287,7 @@ Result<void> TlsSessionImpl::close(const Now& now) {
   if (closing_ || state_ == SessionState::closed) return {};
   const tls::CallScope scope(now);
   closing_ = true;
-  if (state_ == SessionState::handshaking) {
+  if (handshake_) {
     // Nothing to close yet (RFC 9846 section 6.1).
     SSL_send_fatal_alert(ssl_.get(), static_cast<std::uint8_t>(Alert::user_canceled));
     wire_.input.drop();
@@ -279,13 +302,13 @@ Result<void> TlsSessionImpl::close(const Now& now) {
 }
 
 std::optional<MonoTime> TlsSessionImpl::next_deadline() const noexcept {
-  if (state_ != SessionState::handshaking || !handshake_) return std::nullopt;
+  if (!handshake_) return std::nullopt;
   return handshake_->deadline;
 }
 
 Result<void> TlsSessionImpl::on_deadline(const Now& now) {
   if (error_) return Unexpected(*error_);
-  if (state_ != SessionState::handshaking || now.mono < handshake_->deadline) return {};
+  if (!handshake_ || now.mono < handshake_->deadline) return {};
   const tls::CallScope scope(now);
   return fail(Error(Errc::handshake_timeout, "the handshake did not end in time, " + phase()));
 }

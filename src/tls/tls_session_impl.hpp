@@ -40,6 +40,10 @@ class TlsSessionImpl {
   SessionState state() const noexcept { return state_; }
   bool peer_has_answered() const noexcept { return peer_has_answered_; }
   const PeerInfo& peer() const noexcept { return peer_; }
+  Result<void> authorise(Verdict verdict, const Now& now);
+  const SignatureRequest* wanted_signature() const noexcept;
+  Result<void> complete_signature(std::span<const std::byte> signature, const Now& now);
+  Result<void> judge_again(const TlsContext& context, const Now& now) const;
   const std::optional<Error>& error() const noexcept { return error_; }
 
   tls::WireBuffers& wire() noexcept { return wire_; }
@@ -49,24 +53,38 @@ class TlsSessionImpl {
   // reason with refuse().
   const TlsContextImpl& context() const noexcept { return TlsContextImpl::of(context_); }
   Result<void> judge_peer();
+  // After judge_peer(): must the host be asked before the handshake goes on?
+  enum class Answer : std::uint8_t { none, wanted, admit, refuse };
+  Answer answer() noexcept;
   Result<void> judge_client_hello(const SSL_CLIENT_HELLO& hello);
   void refuse(Error error) { handshake_->refusal = std::move(error); }
   void note_sent_alert(std::uint8_t alert) noexcept { sent_alert_ = alert; }
   void note_received_alert(std::uint8_t alert) noexcept { received_alert_ = alert; }
   void note_message(const tls::WireMessage& message);
+  void want_signature(std::uint16_t scheme, std::span<const std::uint8_t> input);
+  // What complete_signature() brought; null while it is waited for.
+  const std::vector<std::uint8_t>* signature() const noexcept;
+  void keep_session(bssl::UniquePtr<SSL_SESSION> session);
 
  private:
   // Needed until the handshake is done.
   struct Handshake {
-    std::string domain;  // a client's reference identity
     MonoTime deadline;
+    std::string scope;                            // SessionOptions::resumption_scope
+    std::size_t shown = 0;                        // which of the context's credentials
     std::vector<std::uint8_t> client_hello;       // as a server received it
     std::optional<std::uint16_t> server_version;  // the legacy version of a ServerHello
     std::optional<Error> refusal;
     std::array<std::uint8_t, 16> first_octets{};
     std::array<std::uint8_t, 7> last_octets{};
     std::size_t received = 0;
+    Answer answer = Answer::none;  // of the host, about the peer
+    bool ended = false;            // BoringSSL has done its part
+    std::optional<SignatureRequest> wanted_signature;
+    std::optional<std::vector<std::uint8_t>> signature;
   };
+  // What a client of a context that resumes keeps for the tickets that come later.
+  using ResumptionKey = std::unique_ptr<const std::string>;
 
   TlsSessionImpl(const TlsContext& context, Role role) : context_(context), role_(role) {}
   static Result<TlsSession> start(std::unique_ptr<TlsSessionImpl> impl, const Now& now);
@@ -78,7 +96,15 @@ class TlsSessionImpl {
   bool ends_with_plain_alert() const noexcept;
   Result<void> advance_handshake(const Now& now);
   Result<void> finish_handshake();
+  Result<void> establish();
   Result<void> check_negotiated() const;
+  Result<void> choose_credentials(const SSL_CLIENT_HELLO& hello);
+  Result<void> use_scope();
+  using Proven = std::shared_ptr<const ProvenPath>;
+  Result<Proven> judge_chain(const TlsContext& by, const STACK_OF(CRYPTO_BUFFER) * chain,
+                             std::span<const std::uint8_t> staple, const Now& now) const;
+  Result<Proven> judge_chain(const TlsContext& by, const Now& now) const;
+  void offer_session(const std::string& scope, const Now& now);
   void fill_peer_info();
 
   // Each ends the session: `error` gets the alert that was sent, or one is sent now.
@@ -94,6 +120,8 @@ class TlsSessionImpl {
   TlsContext context_;
   tls::WireBuffers wire_;
   bssl::UniquePtr<SSL> ssl_;
+  std::string domain_;  // a client's reference identity
+  ResumptionKey resumption_key_;
   std::unique_ptr<Handshake> handshake_;
   std::unique_ptr<tls::TraceRecorder> recorder_;
   PeerInfo peer_;
@@ -103,8 +131,9 @@ class TlsSessionImpl {
   const Role role_;
   SessionState state_ = SessionState::handshaking;
   bool peer_has_answered_ = false;
-  bool closing_ = false;      // our close_notify was sent
-  bool input_ended_ = false;  // the peer's TCP has ended
+  bool certificate_requested_ = false;  // by the server of this client
+  bool closing_ = false;                // our close_notify was sent
+  bool input_ended_ = false;            // the peer's TCP has ended
 };
 
 }  // namespace siptls

@@ -11,6 +11,9 @@
 #include <openssl/pkcs8.h>
 #include <openssl/rsa.h>
 
+#include <filesystem>
+#include <fstream>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -84,6 +87,16 @@ std::string pkcs8_of_curve(int nid) {
                                         nullptr) == 1);
   return text_of(out.get());
 }
+
+// PBES2 with PBKDF2 and HMAC-SHA512, written by OpenSSL; the passphrase is "hush".
+const char* const kSha512Key =
+    "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
+    "MIHrMFYGCSqGSIb3DQEFDTBJMCgGCSqGSIb3DQEFDDAbBAg21TfviahzlwIBCjAM\n"
+    "BggqhkiG9w0CCwUAMB0GCWCGSAFlAwQBKgQQuqTQS8sLl6MlhViT7GD6zASBkLWo\n"
+    "LTIjdAGLvPE3BN0AxeGbO2IYO1UjvNgzyncAxZ925RCSXITxxoKiDAwuwccR/l1Y\n"
+    "eQalS/Xzutjb5zGRDLsTqWoPH2lLwIPRFXDrTQAmvL27TQxAS/7fplPl7yomfCaa\n"
+    "ijCNX79rX220ojuMKVebixkb7pu4UkRu6LJUfPd2+aUUVBfJPDaquBy7wqJOvA==\n"
+    "-----END ENCRYPTED PRIVATE KEY-----\n";
 
 // PBES2 with scrypt (RFC 7914 section 7), written by OpenSSL; the passphrase is "hush".
 const char* const kScryptKey =
@@ -213,7 +226,7 @@ TEST_CASE("every way to fail while loading credentials has its own reason", "[pk
        ""},
       {"Proc-Type, and the wrong answer", proc_type_pem(key, EVP_aes_256_cbc(), "hush"), chain,
        says("no"), "wrong_passphrase", ""},
-      {"scrypt", kScryptKey, chain, says("hush"), "key_encryption_unsupported", "PBKDF2"},
+      {"scrypt", kScryptKey, chain, says("hush"), "key_encryption_unsupported", "openssl pkcs8"},
       {"the key of another",
        ec.intermediates[0].private_key_pem(),
        chain,
@@ -236,6 +249,77 @@ TEST_CASE("every way to fail while loading credentials has its own reason", "[pk
       CHECK(mentions(result.error(), row.evidence));
     }
   }
+}
+
+TEST_CASE("a key that the library cannot open says with what it was encrypted",
+          "[pki][credentials]") {
+  const auto chain = hierarchy(KeyType::p256).leaf.chain_pem();
+  const auto scrypt = Credentials::from_pem(kScryptKey, chain, says("hush"));
+  REQUIRE_FALSE(scrypt);
+  CHECK(mentions(scrypt.error(), "PBES2 with scrypt and AES-256-CBC"));
+  // Newer BoringSSL opens this one, and then it is the key of another.
+  const auto sha512 = Credentials::from_pem(kSha512Key, chain, says("hush"));
+  REQUIRE_FALSE(sha512);
+  if (sha512.error().reason() == siptls::Errc::key_mismatch) return;
+  CHECK(outcome(sha512) == "key_encryption_unsupported");
+  CHECK(mentions(sha512.error(), "PBES2 with PBKDF2 (HMAC-SHA512) and AES-256-CBC"));
+  CHECK(mentions(sha512.error(), "openssl pkcs8 -topk8"));
+}
+
+TEST_CASE("a key file that others can read is a warning, or an error under strict",
+          "[pki][credentials]") {
+  const auto& ec = hierarchy(KeyType::p256);
+  const auto folder = std::filesystem::temp_directory_path() /
+                      ("siptls-keys-" + std::to_string(std::random_device{}()));
+  std::filesystem::create_directory(folder);
+  const std::string key = folder / "privateKey.pem";
+  const std::string chain = folder / "publickey.pem";
+  std::ofstream(key) << ec.leaf.private_key_pem();
+  std::ofstream(chain) << ec.leaf.chain_pem();
+  using std::filesystem::perms;
+  struct Row {
+    perms mode;
+    bool exposed;
+  };
+  const perms owner = perms::owner_read | perms::owner_write;
+  for (const Row& row :
+       {Row{owner, false}, Row{perms::owner_read, false}, Row{owner | perms::group_read, true},
+        Row{owner | perms::others_read, true}, Row{owner | perms::group_write, true}}) {
+    CAPTURE(static_cast<unsigned>(row.mode));
+    std::filesystem::permissions(key, row.mode);
+    const auto lenient = Credentials::from_pem_files(key, chain);
+    REQUIRE(lenient);
+    CHECK(lenient->warnings().size() == (row.exposed ? 1U : 0U));
+    const auto strict = Credentials::from_pem_files(key, chain, {}, siptls::KeyFilePolicy::strict);
+    CHECK(outcome(strict) == (row.exposed ? "key_file_exposed" : "ok"));
+    if (!row.exposed) continue;
+    CHECK(lenient->warnings()[0].reason() == siptls::Errc::key_file_exposed);
+    CHECK(mentions(strict.error(), key));
+    CHECK(mentions(strict.error(), "chmod 600"));
+  }
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("credentials of a key that is held elsewhere are checked as far as they go",
+          "[pki][credentials]") {
+  const auto& ec = hierarchy(KeyType::p256);
+  const auto good = Credentials::from_external_key("slot 7", ec.leaf.chain_pem());
+  REQUIRE(good);
+  CHECK(good->certificates().size() == 3);
+  CHECK(good->identities().size() == 1);
+  const Entity weak = Entity::self_signed(demo_pki::sip_spec("a.example"), KeyType::rsa1024);
+  CHECK(outcome(Credentials::from_external_key("k", weak.chain_pem())) == "weak_key");
+  CHECK(outcome(Credentials::from_external_key("k", "nothing")) == "pem_empty");
+}
+
+TEST_CASE("an OCSP response that is none is refused where it is given", "[pki][credentials]") {
+  const auto& ec = hierarchy(KeyType::p256);
+  const Credentials made =
+      Credentials::from_pem(ec.leaf.private_key_pem(), ec.leaf.chain_pem()).value();
+  const std::string nonsense = "no response";
+  CHECK(outcome(made.with_ocsp_response(bytes(nonsense))) == "ocsp_response_invalid");
+  CHECK(outcome(made.with_ocsp_response({})) == "ok");
+  CHECK(outcome(made.with_ocsp_response_file("/nonexistent/ocsp.der")) == "file_not_found");
 }
 
 TEST_CASE("a chain that is out of order is refused with the place", "[pki][credentials]") {

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <memory>
 #include <system_error>
+#include <utility>
 
 namespace siptls::os {
 namespace {
@@ -55,7 +56,7 @@ Unexpected too_large(const std::string& path, std::size_t limit) {
 
 }  // namespace
 
-Result<std::string> read_file(const std::string& path, std::size_t max_octets) {
+Result<GuardedFile> read_guarded_file(const std::string& path, std::size_t max_octets) {
   // O_NONBLOCK: to open a FIFO must not wait for a writer.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (file.get() < 0) return failure(path, errno);
@@ -64,19 +65,30 @@ Result<std::string> read_file(const std::string& path, std::size_t max_octets) {
   if (!S_ISREG(status.st_mode)) return not_regular(path, status.st_mode);
   if (static_cast<std::uint64_t>(status.st_size) > max_octets) return too_large(path, max_octets);
 
-  std::string content;
-  char chunk[16 * 1024];
+  GuardedFile file_read;
+  file_read.exposure = static_cast<unsigned>(status.st_mode & (S_IRWXG | S_IRWXO));
+  // Read in place: a key must not leave copies of itself in memory that nobody wipes. One octet
+  // more than the file has shows whether it has grown meanwhile.
+  std::string& content = file_read.content;
+  content.resize(static_cast<std::size_t>(status.st_size) + 1);
+  std::size_t filled = 0;
   for (;;) {
-    const ssize_t count = ::read(file.get(), chunk, sizeof chunk);
+    const ssize_t count = ::read(file.get(), content.data() + filled, content.size() - filled);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return failure(path, errno);
-    if (count == 0) return content;
-    // A file can grow while it is read.
-    if (content.size() + static_cast<std::size_t>(count) > max_octets) {
-      return too_large(path, max_octets);
-    }
-    content.append(chunk, static_cast<std::size_t>(count));
+    filled += static_cast<std::size_t>(count);
+    if (count == 0) break;
+    if (filled > max_octets) return too_large(path, max_octets);
+    if (filled == content.size()) content.resize(2 * content.size());
   }
+  content.resize(filled);
+  return file_read;
+}
+
+Result<std::string> read_file(const std::string& path, std::size_t max_octets) {
+  auto file = read_guarded_file(path, max_octets);
+  if (!file) return Unexpected(std::move(file).error());
+  return std::move(file->content);
 }
 
 Result<std::vector<std::string>> list_folder(const std::string& path, std::size_t max_entries) {

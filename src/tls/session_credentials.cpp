@@ -1,0 +1,79 @@
+// What a TlsSession shows of itself: which certificate, and signatures by keys that are held
+// elsewhere.
+#include <fmt/format.h>
+
+#include "pki/credentials_impl.hpp"
+#include "tls/client_hello.hpp"
+#include "tls/session_callbacks.hpp"
+#include "tls/session_clock.hpp"
+#include "tls/tls_session_impl.hpp"
+
+namespace siptls {
+
+// RFC 9325 section 3.7: the certificate that the client asks for, or none.
+Result<void> TlsSessionImpl::choose_credentials(const SSL_CLIENT_HELLO& hello) {
+  const TlsContextImpl& context = this->context();
+  std::size_t& chosen = handshake_->shown;
+  if (const auto name = tls::server_name_of(hello)) {
+    const auto found = context.find_by_name(*name);
+    const auto policy = context.config().policy.unknown_server_name;
+    if (!found && (policy == UnknownServerName::refuse ||
+                   (policy == UnknownServerName::refuse_if_several && context.shown_count() > 1))) {
+      return Unexpected(
+          Errc::unknown_server_name,
+          fmt::format("the client asks for \"{}\"; the {} certificates here have: {}",
+                      pki::printable(*name), context.shown_count(), context.all_names()));
+    }
+    chosen = found.value_or(0);
+  }
+  const TlsContextImpl::Shown& shown = context.shown(chosen);
+  if (chosen != 0) {
+    const CredentialsImpl& credentials = CredentialsImpl::of(shown.credentials);
+    const auto chain = credentials.chain();
+    if (!SSL_set_chain_and_key(
+            hello.ssl, chain.data(), chain.size(), credentials.key(),
+            credentials.key() != nullptr ? nullptr : tls::external_key_method())) {
+      return Unexpected(Errc::out_of_memory);
+    }
+  }
+  if (CRYPTO_BUFFER* const staple = shown.staple->to_serve(tls::call_time())) {
+    SSL_set_ocsp_response(hello.ssl, CRYPTO_BUFFER_data(staple), CRYPTO_BUFFER_len(staple));
+  }
+  return {};
+}
+
+void TlsSessionImpl::want_signature(std::uint16_t scheme, std::span<const std::uint8_t> input) {
+  const auto& credentials = context().shown(handshake_->shown).credentials;
+  SignatureRequest request;
+  request.key_id = CredentialsImpl::of(credentials).external_key().value_or("");
+  request.scheme = scheme;
+  const auto octets = std::as_bytes(input);
+  request.input.assign(octets.begin(), octets.end());
+  handshake_->signature.reset();
+  handshake_->wanted_signature = std::move(request);
+}
+
+const std::vector<std::uint8_t>* TlsSessionImpl::signature() const noexcept {
+  return handshake_ && handshake_->signature ? &*handshake_->signature : nullptr;
+}
+
+const SignatureRequest* TlsSessionImpl::wanted_signature() const noexcept {
+  if (state_ != SessionState::signing || !handshake_->wanted_signature) return nullptr;
+  return &*handshake_->wanted_signature;
+}
+
+Result<void> TlsSessionImpl::complete_signature(std::span<const std::byte> signature,
+                                                const Now& now) {
+  if (error_) return Unexpected(*error_);
+  if (state_ != SessionState::signing) {
+    return Unexpected(Errc::invalid_argument, "this session did not ask for a signature");
+  }
+  const tls::CallScope scope(now);
+  state_ = SessionState::handshaking;
+  handshake_->wanted_signature.reset();
+  const auto* const first = reinterpret_cast<const std::uint8_t*>(signature.data());
+  handshake_->signature.emplace(first, first + signature.size());
+  return advance_handshake(now);
+}
+
+}  // namespace siptls
