@@ -1,7 +1,8 @@
 // Full mutual handshakes in memory, server and client processor time apart: siptls beside plain
 // BoringSSL over memory BIOs, and beside the ceiling, BoringSSL with a verify callback that accepts
 // everything. The chain is leaf, one intermediate, and the root as anchor; the group X25519;
-// nothing is resumed or remembered ("cold").
+// nothing is resumed. "cold": each chain is judged anew; "warm": both ends know the other's chain
+// already (TrustLimits::max_remembered_chains).
 //
 // Usage: handshake_bench [--all]. The repetitions of all rows are interleaved, and the median
 // counts.
@@ -44,11 +45,14 @@ siptls::Now bench_time() {
   return {siptls::MonoTime{}, must(siptls::parse_time("2026-06-01T00:00:00Z"))};
 }
 
-siptls::TlsContext make_context(const demo_pki::Hierarchy& pki, siptls::ProtocolVersion version) {
+siptls::TlsContext make_context(const demo_pki::Hierarchy& pki, siptls::ProtocolVersion version,
+                                std::size_t remembered_chains) {
   siptls::TlsContextConfig config;
   config.credentials =
       must(siptls::Credentials::from_pem(pki.leaf.private_key_pem(), pki.leaf.chain_pem()));
-  config.trust = must(siptls::TrustStore::from_pem(pki.root.certificate_pem()));
+  siptls::TrustLimits limits;
+  limits.max_remembered_chains = remembered_chains;
+  config.trust = must(siptls::TrustStore::from_pem(pki.root.certificate_pem(), limits));
   config.policy.min_version = version;
   config.policy.max_version = version;
   config.policy.groups = {0x001d, 0x0017};
@@ -91,7 +95,7 @@ HandshakeCost siptls_handshake(const siptls::TlsContext& context, const siptls::
 // One kind of handshake and its samples, in nanoseconds a handshake.
 struct Row {
   std::string shape;    // "p256.tls13"
-  std::string variant;  // "", ".plain", ".ceiling"
+  std::string variant;  // ".cold" and ".warm" are siptls; ".plain" and ".ceiling" are not
   std::function<HandshakeCost()> handshake;
   std::vector<double> client;
   std::vector<double> server;
@@ -127,9 +131,13 @@ void add_rows(std::vector<Row>& rows, const char* key_name, demo_pki::KeyType ke
   for (const auto version : {siptls::ProtocolVersion::tls1_3, siptls::ProtocolVersion::tls1_2}) {
     const bool newer = version == siptls::ProtocolVersion::tls1_3;
     const std::string shape = std::string(key_name) + (newer ? ".tls13" : ".tls12");
-    const auto context = std::make_shared<siptls::TlsContext>(make_context(pki, version));
     const siptls::Now now = bench_time();
-    rows.push_back({shape, "", [context, now] { return siptls_handshake(*context, now); }, {}, {}});
+    const std::pair<const char*, std::size_t> memories[] = {{".cold", 0}, {".warm", 16}};
+    for (const auto& [name, chains] : memories) {
+      const auto context = std::make_shared<siptls::TlsContext>(make_context(pki, version, chains));
+      rows.push_back(
+          {shape, name, [context, now] { return siptls_handshake(*context, now); }, {}, {}});
+    }
     const std::pair<const char*, Verification> variants[] = {
         {".plain", Verification::full}, {".ceiling", Verification::accept_all}};
     for (const auto& [variant, verification] : variants) {
@@ -153,16 +161,19 @@ void print_figures(const std::vector<Row>& rows) {
 }
 
 void print_ratios(const std::vector<Row>& rows) {
-  const Row* own = nullptr;
-  for (const Row& row : rows) {
-    if (row.variant.empty()) {
-      own = &row;
-      continue;
+  const auto is_ours = [](const Row& row) {
+    return row.variant == ".cold" || row.variant == ".warm";
+  };
+  for (const Row& own : rows) {
+    if (!is_ours(own)) continue;
+    for (const Row& other : rows) {
+      if (is_ours(other) || other.shape != own.shape) continue;
+      const std::string name = own.shape + own.variant + other.variant;
+      std::printf("ratio handshake.server.mutual.%s %.3f\n", name.c_str(),
+                  ratio(own.server, other.server));
+      std::printf("ratio handshake.client.mutual.%s %.3f\n", name.c_str(),
+                  ratio(own.client, other.client));
     }
-    std::printf("ratio handshake.server.mutual.%s.cold%s %.3f\n", row.shape.c_str(),
-                row.variant.c_str(), ratio(own->server, row.server));
-    std::printf("ratio handshake.client.mutual.%s.cold%s %.3f\n", row.shape.c_str(),
-                row.variant.c_str(), ratio(own->client, row.client));
   }
 }
 

@@ -14,11 +14,15 @@ namespace siptls {
 Result<void> TlsSessionImpl::choose_credentials(const SSL_CLIENT_HELLO& hello) {
   const TlsContextImpl& context = this->context();
   std::size_t& chosen = handshake_->shown;
-  if (const auto name = tls::server_name_of(hello)) {
+  const auto policy = context.config().policy.unknown_server_name;
+  const bool several = context.shown_count() > 1;
+  const bool refuse = policy == UnknownServerName::refuse ||
+                      (policy == UnknownServerName::refuse_if_several && several);
+  // With one certificate that is shown to all there is nothing to look for.
+  const auto name = several || refuse ? tls::server_name_of(hello) : std::nullopt;
+  if (name) {
     const auto found = context.find_by_name(*name);
-    const auto policy = context.config().policy.unknown_server_name;
-    if (!found && (policy == UnknownServerName::refuse ||
-                   (policy == UnknownServerName::refuse_if_several && context.shown_count() > 1))) {
+    if (!found && refuse) {
       return Unexpected(
           Errc::unknown_server_name,
           fmt::format("the client asks for \"{}\"; the {} certificates here have: {}",
