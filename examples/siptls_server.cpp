@@ -33,6 +33,8 @@ const tool::Usage kUsage{
          tool::Option::Repeat::yes},
         {"--client-cert", "required|requested|none", "what clients must prove (required)"},
         {"--allow", "IDENTITY", "let in these identities only", tool::Option::Repeat::yes},
+        {"--staple", "FILE",
+         "send this OCSP response (DER) with the certificate while it is valid"},
         {"--sips", "disabled|enabled|required", "whether sips URIs are served (enabled)"},
         {"--clock", "warn|require", "about a clock that no time source keeps (warn)"},
         {"--idle-timeout", "DURATION", "close a connection without traffic (600s)"},
@@ -71,6 +73,11 @@ Result<TlsContext> make_context(const tool::CommandLine& arguments) {
       tool::load_tls(arguments, std::move(policy), ConnectionRole::server);
   if (!config) return Unexpected(config.error());
   config->allowed_peers = arguments.values("--allow");
+  if (const std::optional<std::string> path = arguments.value("--staple")) {
+    Result<Credentials> stapled = config->credentials->with_ocsp_response_file(*path);
+    if (!stapled) return Unexpected(stapled.error());
+    config->credentials = *std::move(stapled);
+  }
   if (const std::optional<std::string> path = arguments.value("--keylog")) {
     Result<KeyLog> key_log = open_key_log(*path);
     if (!key_log) return Unexpected(key_log.error());
@@ -166,6 +173,8 @@ class Server {
   void handle(const PeerClosing&) {}
   void handle(const ListenerResumed&) {}
   // Not asked for.
+  void handle(const AuthorisePeer&) {}
+  void handle(const SignatureWanted&) {}
   void handle(const ConnectFailed&) {}
   void handle(const Sent&) {}
   void handle(const Posted&) {}

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <span>
 
 #include "siptls/trust_store.hpp"
 #include "tool/command_line.hpp"
@@ -26,6 +27,8 @@ const tool::Usage kUsage{
         {"--max-depth", "N", "CA certificates above the leaf (4)"},
         {"--max-entries", "N", "trusted certificates (16)"},
         {"--crl", "FILE", "check revocation by these CRLs", tool::Option::Repeat::yes},
+        {"--ocsp", "FILE", "the OCSP response (DER) that comes with the chain"},
+        {"--ocsp-policy", "ignore|if-present|require", "what is asked of it (if-present)"},
         {"--eku", "either|sip-strict|ignore-client", "which extended key usage is needed (either)"},
         {"--wildcard", "one-label", "dangerous: \"*\" stands for one label"},
         {"--allow-cn", "", "dangerous: the common name counts where there is no SAN"},
@@ -78,6 +81,10 @@ VerifyOptions read_options(const tool::CommandLine& arguments) {
                                   {"ignore-client", EkuPolicy::ignore_client_eku}});
   options.names.wildcard = arguments.choice("--wildcard", WildcardPolicy::none,
                                             {{"one-label", WildcardPolicy::dangerous_one_label}});
+  options.ocsp = arguments.choice("--ocsp-policy", OcspPolicy::if_present,
+                                  {{"ignore", OcspPolicy::ignore},
+                                   {"if-present", OcspPolicy::if_present},
+                                   {"require", OcspPolicy::require}});
   if (arguments.has("--allow-cn")) {
     options.names.common_name = CommonNamePolicy::dangerous_if_no_subject_alt_name;
   }
@@ -101,6 +108,15 @@ Result<TrustStore> load_anchors(const tool::CommandLine& arguments) {
     crls += *text + '\n';
   }
   return anchors->with_crls(crls);
+}
+
+// An empty file is a response that says nothing, and not the lack of one.
+Result<std::string> read_response(const std::string& path) {
+  Result<std::string> der = read_file(path);
+  if (der && der->empty()) {
+    return Unexpected(Errc::ocsp_response_invalid, path + ": is empty");
+  }
+  return der;
 }
 
 // By which time it was judged, and what is known about the clock that told it.
@@ -137,6 +153,10 @@ int print_path(const tool::Output& output, const ProvenPath& path, const Now& at
     text += fmt::format("certificate: {} ({}), {} to {}\n", certificate.subject, certificate.key,
                         format_time(certificate.not_before), format_time(certificate.not_after));
   }
+  if (path.ocsp_valid_until) {
+    fields["ocsp_valid_until"] = format_time(*path.ocsp_valid_until);
+    text += fmt::format("OCSP response: good, until {}\n", format_time(*path.ocsp_valid_until));
+  }
   add_time(fields, at);
   text += fmt::format("judged at: {} (clock: {})\n", format_time(at.wall), to_string(at.standing));
   output.event(fields, text);
@@ -144,12 +164,18 @@ int print_path(const tool::Output& output, const ProvenPath& path, const Now& at
 }
 
 int verify(const tool::CommandLine& arguments, const tool::Output& output) {
-  const VerifyOptions options = read_options(arguments);
+  VerifyOptions options = read_options(arguments);
   const std::string chain_path = arguments.required("--chain");
   const Result<TrustStore> anchors = load_anchors(arguments);
   if (!anchors) return print_refusal(output, anchors.error(), options.at);
   const Result<std::string> chain = read_file(chain_path);
   if (!chain) return print_refusal(output, chain.error(), options.at);
+  Result<std::string> ocsp_response = std::string();
+  if (const std::optional<std::string> file = arguments.value("--ocsp")) {
+    ocsp_response = read_response(*file);
+    if (!ocsp_response) return print_refusal(output, ocsp_response.error(), options.at);
+  }
+  options.ocsp_response = std::as_bytes(std::span(*ocsp_response));
 
   const Result<ProvenPath> path = anchors->verify_pem(*chain, options);
   if (path) return print_path(output, *path, options.at);

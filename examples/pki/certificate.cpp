@@ -10,16 +10,16 @@ namespace demo_pki {
 namespace {
 
 // Tags of GeneralName (RFC 5280 section 4.2.1.6).
-constexpr unsigned kEmail = 1, kDns = 2, kUri = 6, kIp = 7;
+constexpr unsigned kOther = 0, kEmail = 1, kDns = 2, kDirectory = 4, kUri = 6, kIp = 7,
+                   kRegisteredId = 8;
+// An arc under the example number of RFC 5612.
+constexpr const char* kExampleArc = "1.3.6.1.4.1.32473.1";
 
-std::string extension(std::string_view oid, bool critical, std::string_view content) {
-  return der::sequence({der::object(oid), critical ? der::boolean(true) : std::string(),
-                        der::octet_string(content)});
-}
-
-std::string signed_by(EVP_PKEY& key, Digest digest, const std::string& to_be_signed) {
-  return der::sequence({to_be_signed, signature_algorithm(key, digest),
-                        der::bit_string(sign(key, digest, to_be_signed))});
+std::string signed_by(EVP_PKEY& key, Digest digest, bool corrupt, const std::string& to_be_signed) {
+  std::string signature = sign(key, digest, to_be_signed);
+  if (corrupt) signature.back() = static_cast<char>(signature.back() ^ 1);
+  return der::sequence(
+      {to_be_signed, signature_algorithm(key, digest), der::bit_string(signature)});
 }
 
 std::optional<unsigned> hex_digit(char c) {
@@ -93,7 +93,17 @@ std::string subject_alt_names(const CertificateSpec& spec) {
   for (const auto& name : spec.dns_names) names += der::primitive(kDns, name);
   for (const auto& address : spec.ip_addresses) names += der::primitive(kIp, ip_octets(address));
   for (const auto& email : spec.emails) names += der::primitive(kEmail, email);
-  return names;
+  for (const auto& name : spec.directory_names) {
+    names += der::constructed(kDirectory, name_der(name));
+  }
+  for (const auto& id : spec.registered_ids) {
+    names += der::primitive(kRegisteredId, der::object(id).substr(2));  // without tag and length
+  }
+  for (const auto& text : spec.other_names) {
+    names += der::constructed(
+        kOther, der::object(kExampleArc) + der::constructed(0, der::value(der::kUtf8String, text)));
+  }
+  return names + spec.more_names;
 }
 
 std::string basic_constraints(const CertificateSpec& spec) {
@@ -121,12 +131,35 @@ std::string subtrees(unsigned name_form, const std::vector<std::string>& bases) 
   return out;
 }
 
+std::string directory_subtrees(const std::vector<std::string>& common_names) {
+  std::string out;
+  for (const auto& name : common_names) {
+    out += der::sequence({der::constructed(kDirectory, name_der(name))});
+  }
+  return out;
+}
+
+// Address and mask, each as text.
+std::string ip_subtrees(const std::vector<std::string>& bases) {
+  std::string out;
+  for (const auto& base : bases) {
+    const auto slash = base.find('/');
+    if (slash == base.npos) throw std::runtime_error("no address with a mask: " + base);
+    out += der::sequence({der::primitive(
+        kIp, ip_octets(base.substr(0, slash)) + ip_octets(base.substr(slash + 1)))});
+  }
+  return out;
+}
+
 std::string name_constraints(const CertificateSpec& spec) {
-  const std::string permitted = subtrees(kDns, spec.permitted_dns) +
-                                subtrees(kUri, spec.permitted_uris) +
-                                subtrees(kEmail, spec.permitted_emails);
+  const std::string permitted =
+      subtrees(kDns, spec.permitted_dns) + subtrees(kUri, spec.permitted_uris) +
+      subtrees(kEmail, spec.permitted_emails) + directory_subtrees(spec.permitted_directories) +
+      ip_subtrees(spec.permitted_ips);
   const std::string excluded =
-      subtrees(kDns, spec.excluded_dns) + subtrees(kUri, spec.excluded_uris);
+      subtrees(kDns, spec.excluded_dns) + subtrees(kUri, spec.excluded_uris) +
+      subtrees(kEmail, spec.excluded_emails) + directory_subtrees(spec.excluded_directories) +
+      ip_subtrees(spec.excluded_ips);
   if (permitted.empty() && excluded.empty()) return {};
   return der::sequence({permitted.empty() ? std::string() : der::constructed(0, permitted),
                         excluded.empty() ? std::string() : der::constructed(1, excluded)});
@@ -157,10 +190,7 @@ std::string extensions(const CertificateParts& parts) {
   if (const std::string constraints = name_constraints(spec); !constraints.empty()) {
     out += extension("2.5.29.30", true, constraints);
   }
-  if (spec.unknown_critical_extension) {
-    // An arc under the example number of RFC 5612.
-    out += extension("1.3.6.1.4.1.32473.1", true, der::null());
-  }
+  if (spec.unknown_critical_extension) out += unknown_critical_extension();
   return out;
 }
 
@@ -182,6 +212,13 @@ std::string crl_extensions(const CrlParts& parts) {
 
 }  // namespace
 
+std::string extension(std::string_view oid, bool critical, std::string_view content) {
+  return der::sequence({der::object(oid), critical ? der::boolean(true) : std::string(),
+                        der::octet_string(content)});
+}
+
+std::string unknown_critical_extension() { return extension(kExampleArc, true, der::null()); }
+
 std::string name_der(std::string_view common_name) {
   if (common_name.empty()) return der::sequence({});
   const std::string attribute =
@@ -202,7 +239,7 @@ std::string encode_certificate(const CertificateParts& parts) {
        signature_algorithm(parts.issuer_key, spec.digest), parts.issuer,
        der::sequence({der::time(spec.not_before), der::time(spec.not_after)}), parts.subject,
        parts.spki, der::constructed(3, der::value(der::kSequence, extensions(parts)))});
-  return signed_by(parts.issuer_key, spec.digest, to_be_signed);
+  return signed_by(parts.issuer_key, spec.digest, spec.corrupt_signature, to_be_signed);
 }
 
 std::string encode_crl(const CrlParts& parts) {
@@ -213,10 +250,11 @@ std::string encode_crl(const CrlParts& parts) {
   }
   const std::string to_be_signed =
       der::sequence({der::integer(1), signature_algorithm(parts.issuer_key, spec.digest),
-                     parts.issuer, der::time(spec.this_update), der::time(spec.next_update),
+                     parts.issuer, der::time(spec.this_update),
+                     spec.without_next_update ? std::string() : der::time(spec.next_update),
                      revoked.empty() ? std::string() : der::value(der::kSequence, revoked),
                      der::constructed(0, der::value(der::kSequence, crl_extensions(parts)))});
-  return signed_by(parts.issuer_key, spec.digest, to_be_signed);
+  return signed_by(parts.issuer_key, spec.digest, spec.corrupt_signature, to_be_signed);
 }
 
 }  // namespace demo_pki

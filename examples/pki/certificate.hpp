@@ -12,6 +12,9 @@ namespace demo_pki {
 
 std::string name_der(std::string_view common_name);
 std::string new_serial();
+std::string extension(std::string_view oid, bool critical, std::string_view content);
+// An extension that nobody knows.
+std::string unknown_critical_extension();
 
 struct CertificateParts {
   const CertificateSpec& spec;

@@ -6,6 +6,7 @@
 #include "pki/certificate.hpp"
 #include "pki/der.hpp"
 #include "pki/key.hpp"
+#include "pki/ocsp.hpp"
 
 namespace demo_pki {
 
@@ -99,6 +100,23 @@ std::string Entity::crl_pem(const std::vector<Entity>& revoked, const CrlSpec& s
   return pem("X509 CRL", encode_crl({spec, serials, parts_->subject, *parts_->key, parts_->spki}));
 }
 
+std::string Entity::ocsp_response_der(const std::vector<OcspAnswer>& answers,
+                                      const OcspSpec& spec) const {
+  std::vector<OcspAnswerParts> encoded;
+  for (const auto& answer : answers) {
+    const Parts& certificate = *answer.certificate.parts_;
+    const Parts& issuer = answer.issuer        ? *answer.issuer->parts_
+                          : certificate.issuer ? *certificate.issuer
+                                               : certificate;
+    encoded.push_back({answer, certificate.serial, issuer.subject, issuer.spki});
+  }
+  std::vector<std::string> certificates;
+  for (const auto& entity : spec.certificates) certificates.push_back(entity.certificate_der());
+  const Parts& claimed = spec.claimed_responder ? *spec.claimed_responder->parts_ : *parts_;
+  return encode_ocsp_response(
+      {spec, encoded, certificates, claimed.subject, claimed.spki, *parts_->key});
+}
+
 CertificateSpec ca_spec(std::string_view common_name) {
   CertificateSpec spec;
   spec.common_name = common_name;
@@ -114,6 +132,14 @@ CertificateSpec sip_spec(std::string_view identity) {
   spec.dns_names = {std::string(identity)};
   spec.key_usage = {"digitalSignature"};
   spec.extended_key_usage = {"1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"};
+  return spec;
+}
+
+CertificateSpec ocsp_responder_spec(std::string_view common_name) {
+  CertificateSpec spec;
+  spec.common_name = common_name;
+  spec.key_usage = {"digitalSignature"};
+  spec.extended_key_usage = {"1.3.6.1.5.5.7.3.9"};  // id-kp-OCSPSigning
   return spec;
 }
 

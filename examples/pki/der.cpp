@@ -111,17 +111,28 @@ std::string object(std::string_view dotted) {
 
 std::string null() { return value(kNull, {}); }
 
-std::string time(Time when) {
+namespace {
+
+std::string calendar_time(Time when, bool utc) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(when);
   std::tm parts{};
   if (gmtime_r(&seconds, &parts) == nullptr) throw std::runtime_error("no calendar has this time");
   const int year = parts.tm_year + 1900;
-  const bool utc = year >= 1950 && year < 2050;
   char text[64];
   std::snprintf(text, sizeof text, "%0*d%02d%02d%02d%02d%02dZ", utc ? 2 : 4,
                 utc ? year % 100 : year, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
                 parts.tm_min, parts.tm_sec);
   return value(utc ? kUtcTime : kGeneralizedTime, text);
 }
+
+}  // namespace
+
+std::string time(Time when) {
+  const Time first = Time(std::chrono::sys_days(std::chrono::year(1950) / 1 / 1));
+  const Time end = Time(std::chrono::sys_days(std::chrono::year(2050) / 1 / 1));
+  return calendar_time(when, when >= first && when < end);
+}
+
+std::string generalized_time(Time when) { return calendar_time(when, false); }
 
 }  // namespace demo_pki::der

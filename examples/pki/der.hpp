@@ -34,5 +34,6 @@ std::string object(std::string_view dotted);      // throws std::runtime_error f
 std::string null();
 // UTCTime up to 2049, GeneralizedTime after it (RFC 5280 section 4.1.2.5).
 std::string time(Time when);
+std::string generalized_time(Time when);
 
 }  // namespace demo_pki::der

@@ -75,13 +75,57 @@ const EVP_MD* digest_of(const EVP_PKEY& key, Digest digest) {
   if (EVP_PKEY_id(&key) == EVP_PKEY_ED25519) return nullptr;
   switch (digest) {
     case Digest::sha256:
+    case Digest::sha256_pss:
       return EVP_sha256();
+    case Digest::sha384:
+      return EVP_sha384();
+    case Digest::sha512:
+      return EVP_sha512();
     case Digest::sha1:
       return EVP_sha1();
     case Digest::md5:
       return EVP_md5();
   }
   fail("choosing a digest");
+}
+
+const char* rsa_oid(Digest digest) {
+  switch (digest) {
+    case Digest::sha256:
+      return "1.2.840.113549.1.1.11";
+    case Digest::sha384:
+      return "1.2.840.113549.1.1.12";
+    case Digest::sha512:
+      return "1.2.840.113549.1.1.13";
+    case Digest::sha1:
+      return "1.2.840.113549.1.1.5";
+    default:
+      return "1.2.840.113549.1.1.4";
+  }
+}
+
+const char* ecdsa_oid(Digest digest) {
+  switch (digest) {
+    case Digest::sha256:
+      return "1.2.840.10045.4.3.2";
+    case Digest::sha384:
+      return "1.2.840.10045.4.3.3";
+    case Digest::sha512:
+      return "1.2.840.10045.4.3.4";
+    case Digest::sha1:
+      return "1.2.840.10045.4.1";
+    default:
+      throw std::runtime_error("there is no ECDSA signature of this kind");
+  }
+}
+
+// RSASSA-PSS with SHA-256, MGF1 with SHA-256, and a salt of 32 octets (RFC 4055 section 3.1).
+std::string pss_algorithm() {
+  const std::string sha256 = der::sequence({der::object("2.16.840.1.101.3.4.2.1"), der::null()});
+  const std::string mgf1 = der::sequence({der::object("1.2.840.113549.1.1.8"), sha256});
+  return der::sequence({der::object("1.2.840.113549.1.1.10"),
+                        der::sequence({der::constructed(0, sha256), der::constructed(1, mgf1),
+                                       der::constructed(2, der::integer(32))})});
 }
 
 }  // namespace
@@ -146,21 +190,19 @@ std::string pkcs1_der(const EVP_PKEY& key) {
 std::string signature_algorithm(const EVP_PKEY& key, Digest digest) {
   const int type = EVP_PKEY_id(&key);
   if (type == EVP_PKEY_ED25519) return der::sequence({der::object("1.3.101.112")});
-  if (type == EVP_PKEY_RSA) {
-    const char* const oid = digest == Digest::sha256 ? "1.2.840.113549.1.1.11"
-                            : digest == Digest::sha1 ? "1.2.840.113549.1.1.5"
-                                                     : "1.2.840.113549.1.1.4";
-    return der::sequence({der::object(oid), der::null()});
-  }
-  if (digest == Digest::md5) throw std::runtime_error("there is no ECDSA signature with MD5");
-  return der::sequence(
-      {der::object(digest == Digest::sha256 ? "1.2.840.10045.4.3.2" : "1.2.840.10045.4.1")});
+  if (type == EVP_PKEY_RSA && digest == Digest::sha256_pss) return pss_algorithm();
+  if (type == EVP_PKEY_RSA) return der::sequence({der::object(rsa_oid(digest)), der::null()});
+  return der::sequence({der::object(ecdsa_oid(digest))});
 }
 
 std::string sign(EVP_PKEY& key, Digest digest, std::string_view message) {
   bssl::ScopedEVP_MD_CTX context;
+  EVP_PKEY_CTX* parameters = nullptr;
   std::size_t size = 0;
-  if (!EVP_DigestSignInit(context.get(), nullptr, digest_of(key, digest), nullptr, &key) ||
+  if (!EVP_DigestSignInit(context.get(), &parameters, digest_of(key, digest), nullptr, &key) ||
+      (digest == Digest::sha256_pss &&
+       (!EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING) ||
+        !EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, -1))) ||
       !EVP_DigestSign(context.get(), nullptr, &size, octets(message), message.size())) {
     fail("signing");
   }
@@ -181,6 +223,28 @@ std::string pem(std::string_view label, std::string_view der) {
     der.remove_prefix(line.size());
   }
   return out + "-----END " + std::string(label) + "-----\n";
+}
+
+std::string public_key_octets(std::string_view spki) {
+  CBS der, whole, bits;
+  CBS_init(&der, octets(spki), spki.size());
+  if (!CBS_get_asn1(&der, &whole, CBS_ASN1_SEQUENCE) ||
+      !CBS_get_asn1(&whole, nullptr, CBS_ASN1_SEQUENCE) ||
+      !CBS_get_asn1(&whole, &bits, CBS_ASN1_BITSTRING) || !CBS_skip(&bits, 1)) {
+    fail("reading a public key");
+  }
+  return std::string(text(CBS_data(&bits), CBS_len(&bits)));
+}
+
+std::string hash(Digest digest, std::string_view message) {
+  std::uint8_t out[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  const EVP_MD* const md = digest == Digest::sha1     ? EVP_sha1()
+                           : digest == Digest::sha384 ? EVP_sha384()
+                           : digest == Digest::sha512 ? EVP_sha512()
+                                                      : EVP_sha256();
+  if (!EVP_Digest(octets(message), message.size(), out, &size, md, nullptr)) fail("hashing");
+  return std::string(text(out, size));
 }
 
 std::string random_octets(std::size_t count) {

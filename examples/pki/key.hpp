@@ -27,6 +27,11 @@ std::string pkcs1_der(const EVP_PKEY& key);
 std::string signature_algorithm(const EVP_PKEY& key, Digest digest);
 std::string sign(EVP_PKEY& key, Digest digest, std::string_view message);
 
+// The digest of a message; what is no SHA counts as SHA-256.
+std::string hash(Digest digest, std::string_view message);
+// The content of subjectPublicKey, which OCSP makes its hashes of.
+std::string public_key_octets(std::string_view spki);
+
 std::string pem(std::string_view label, std::string_view der);
 std::string random_octets(std::size_t count);
 // An identifier for a key (RFC 7093 section 2, method 1).

@@ -31,6 +31,19 @@ std::optional<std::uint64_t> take_number(std::string_view& text) {
   return number;
 }
 
+// Breaks a long list of words behind a "|".
+std::string wrapped(std::string_view text) {
+  constexpr std::size_t kWidth = 94;
+  std::string out;
+  while (text.size() > kWidth) {
+    const std::size_t bar = text.rfind('|', kWidth - 1);
+    if (bar == text.npos) break;
+    out.append(text.substr(0, bar + 1)).append("\n      ");
+    text.remove_prefix(bar + 1);
+  }
+  return out.append(text);
+}
+
 }  // namespace
 
 CommandLine::CommandLine(const Usage& usage, int argc, const char* const* argv) {
@@ -136,7 +149,7 @@ std::string help_text(const Usage& usage) {
         fmt::format("{}{}{}{}", option.name, option.argument.empty() ? "" : " ", option.argument,
                     option.repeat == Option::Repeat::yes ? " ..." : "");
     text += left.size() <= 30 ? fmt::format("  {:<30}  {}\n", left, option.help)
-                              : fmt::format("  {}\n  {:<30}  {}\n", left, "", option.help);
+                              : fmt::format("  {}\n  {:<30}  {}\n", wrapped(left), "", option.help);
   };
   for (const Option& option : usage.options) add(option);
   for (const Option& option : kCommonOptions) add(option);

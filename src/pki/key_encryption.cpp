@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 #include <openssl/bytestring.h>
 #include <openssl/mem.h>
-#include <openssl/obj.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -41,8 +41,12 @@ constexpr std::array kKnown{
     KnownAlgorithm{"1.2.840.113549.1.12.1.6", "PBE-SHA1-RC2-40"},
 };
 
+struct FreeText {
+  void operator()(char* text) const { OPENSSL_free(text); }
+};
+
 std::string name_of(const CBS& oid) {
-  const bssl::UniquePtr<char> dotted(CBS_asn1_oid_to_text(&oid));
+  const std::unique_ptr<char, FreeText> dotted(CBS_asn1_oid_to_text(&oid));
   if (!dotted) return std::string(kUnknown);
   const std::string_view text(dotted.get());
   for (const KnownAlgorithm& known : kKnown) {

@@ -23,11 +23,6 @@ const pki::Certificate* issuer_of_leaf(const CredentialsImpl& credentials,
   return nullptr;
 }
 
-// A valid response that says "revoked" is served: this server is not the one to hide it.
-bool is_truth(const Result<WallTime>& verdict) {
-  return !verdict && verdict.error().reason() == Errc::certificate_revoked;
-}
-
 }  // namespace
 
 Staple::Staple(Credentials credentials, TrustStore trust)
@@ -45,12 +40,20 @@ Result<WallTime> Staple::judge_response(const Now& now) const {
                                   issuer_of_leaf(credentials, TrustStoreImpl::of(trust_)), now);
 }
 
+bool Staple::is_served(const Result<WallTime>& verdict) const {
+  if (verdict) return true;
+  const CredentialsImpl& credentials = CredentialsImpl::of(credentials_);
+  // Without the issuer nobody knows who says so.
+  return verdict.error().reason() == Errc::certificate_revoked &&
+         issuer_of_leaf(credentials, TrustStoreImpl::of(trust_)) != nullptr;
+}
+
 Result<void> Staple::judge(const Now& now) const {
   if (!response_) return {};
   auto verdict = judge_response(now);
   if (verdict) return {};
   const std::string& subject = credentials_.certificates().front().subject;
-  if (is_truth(verdict)) {
+  if (is_served(verdict)) {
     return Unexpected(Errc::certificate_revoked, "the OCSP response that is stapled to \"" +
                                                      subject +
                                                      "\" says: " + verdict.error().evidence());
@@ -65,7 +68,7 @@ CRYPTO_BUFFER* Staple::to_serve(const Now& now) {
   const std::lock_guard lock(mutex_);
   if (now.wall < from_ || now.wall > until_) {
     const auto verdict = judge_response(now);
-    good_ = is_truth(verdict) || verdict.has_value();
+    good_ = is_served(verdict);
     from_ = now.wall;
     until_ = verdict ? *verdict : now.wall + kJudgeAgainAfter;
   }

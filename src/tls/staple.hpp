@@ -26,6 +26,9 @@ class Staple {
 
  private:
   Result<WallTime> judge_response(const Now& now) const;
+  // Is this verdict what a client is to hear? A response that says "revoked" is served: this server
+  // is not the one to hide it.
+  bool is_served(const Result<WallTime>& verdict) const;
 
   const Credentials credentials_;
   const TrustStore trust_;

@@ -1,5 +1,5 @@
-// Fuzz target: everything that reads certificates, CRLs and keys. The first octet says which
-// function gets the rest.
+// Fuzz target: everything that reads certificates, CRLs, OCSP responses and keys. The first octet
+// says which function gets the rest.
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -138,16 +138,63 @@ void load_crls(std::string_view text) {
   if (store) judge_pem(*store, kChain);
 }
 
+// The first octets behind their number in two octets; takes them away.
+std::span<const std::byte> take_piece(std::span<const std::byte>& octets) {
+  if (octets.size() < 2) return {};
+  const std::size_t size =
+      std::to_integer<std::size_t>(octets[0]) << 8 | std::to_integer<std::size_t>(octets[1]);
+  octets = octets.subspan(2);
+  const auto piece = octets.first(std::min(size, octets.size()));
+  octets = octets.subspan(piece.size());
+  return piece;
+}
+
+// A CRL as DER, so that what is altered is the CRL and not its base64.
+void load_crl(std::span<const std::byte> der) {
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string pem = "-----BEGIN X509 CRL-----\n";
+  for (std::size_t i = 0; i < der.size(); i += 3) {
+    const std::size_t count = std::min<std::size_t>(3, der.size() - i);
+    std::size_t bits = 0;
+    for (std::size_t k = 0; k < 3; ++k) {
+      bits = bits << 8 | (k < count ? std::to_integer<std::size_t>(der[i + k]) : 0);
+    }
+    for (std::size_t k = 0; k < 4; ++k) {
+      pem += k <= count ? kDigits[bits >> (18 - 6 * k) & 63] : '=';
+    }
+    if (i % 48 == 45) pem += '\n';
+  }
+  load_crls(pem + "\n-----END X509 CRL-----\n");
+}
+
+// A trusted certificate, a leaf and its OCSP response: the first two each behind its length.
+void judge_ocsp(std::span<const std::byte> octets) {
+  const auto anchor = take_piece(octets);
+  const auto leaf = take_piece(octets);
+  static const Credentials credentials = Credentials::from_pem(kKey, kChain).value();
+  check_error(credentials.with_ocsp_response(octets));
+  const auto store = TrustStore::from_der(anchor);
+  check_error(store);
+  if (!store) return;
+  VerifyOptions how = options();
+  how.ocsp_response = octets;
+  how.ocsp = siptls::OcspPolicy::require;
+  const auto required = store->verify(std::span(&leaf, 1), how);
+  check_proof(required, how);
+  how.ocsp = siptls::OcspPolicy::ignore;
+  const auto ignored = store->verify(std::span(&leaf, 1), how);
+  require(ignored || !required, "a response saves nobody");
+  require(!ignored || !ignored->ocsp_valid_until, "what is ignored is not judged");
+  if (!required) return;
+  require(required->ocsp_valid_until.has_value(), "what is required is judged");
+  require(*required->ocsp_valid_until >= how.at.wall, "a response that is good is good now");
+}
+
 // Certificates as a peer presents them: each behind its length in two octets.
 void judge_octets(std::span<const std::byte> octets) {
   std::vector<std::span<const std::byte>> chain;
-  while (octets.size() >= 2) {
-    const std::size_t size =
-        std::to_integer<std::size_t>(octets[0]) << 8 | std::to_integer<std::size_t>(octets[1]);
-    octets = octets.subspan(2);
-    chain.push_back(octets.first(std::min(size, octets.size())));
-    octets = octets.subspan(chain.back().size());
-  }
+  while (octets.size() >= 2) chain.push_back(take_piece(octets));
   judge(fixed_store(), chain);
   if (chain.empty()) return;
   // Trusted itself, so that its names are reached whatever its signature is.
@@ -180,6 +227,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case '5':
       judge_pem(fixed_store(), text);
+      break;
+    case '7':
+      judge_ocsp(octets);
+      break;
+    case '8':
+      load_crl(octets);
       break;
     default:
       judge_octets(octets);

@@ -27,7 +27,7 @@ PUBLIC = {
     "base": "clock endpoint error export result version",
     "sip": "keep_alive sip_framer sip_message_view sips",
     "pki": "credentials peer_info trust_store",
-    "tls": "cipher_suites handshake_trace tls_context tls_policy tls_session",
+    "tls": "cipher_suites handshake_trace ticket_key_ring tls_context tls_policy tls_session",
     "transport": "event sender tls_transport siptls",
 }
 ROOM_OF_HEADER = {f"siptls/{name}.hpp": room for room, names in PUBLIC.items()

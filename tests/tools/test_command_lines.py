@@ -6,13 +6,15 @@ import tools
 
 # The command lines that are promised. Adding is allowed, taking away is not.
 OPTIONS = {
-    "siptls-pki": "--out --key --identity --intermediates --defect",
+    "siptls-pki": "--out --key --identity --intermediates --eku --san --permit --exclude --crl "
+                  "--ocsp --defect",
     "siptls-server": "--listen --credentials --key --cert --ca --client-cert --policy --allow "
-                     "--sips --clock --idle-timeout --handshake-timeout --max-connections --keylog",
+                     "--staple --sips --clock --idle-timeout --handshake-timeout --max-connections "
+                     "--keylog",
     "siptls-client": "--connect --domain --credentials --key --cert --ca --options --file --count "
                      "--pipeline --policy --local --timeout --ladder",
     "siptls-verify": "--anchors --chain --at --identity --role --max-depth --max-entries --crl "
-                     "--eku --wildcard --allow-cn",
+                     "--ocsp --ocsp-policy --eku --wildcard --allow-cn",
     "siptls-frame": "--role --split --max-header --max-body",
 }
 
@@ -26,6 +28,11 @@ BAD_USAGE = [
     ("siptls-pki", ["--out", "x", "--out", "y"], "--out"),
     ("siptls-pki", ["--out", "x", "--key", "rsa512"], "rsa512"),
     ("siptls-pki", ["--out", "x", "--defect", "rusty"], "rusty"),
+    ("siptls-pki", ["--out", "x", "--defect", "path-length", "--intermediates", "0"],
+     "--intermediates"),
+    ("siptls-pki", ["--out", "x", "--eku", "mail"], "mail"),
+    ("siptls-pki", ["--out", "x", "--ocsp", "bad"], "bad"),
+    ("siptls-pki", ["--out", "x", "--permit", "rid:1.2"], "rid:1.2"),
     ("siptls-pki", ["--out", "x", "--intermediates", "-1"], "-1"),
     ("siptls-pki", ["--out", "x", "--intermediates", "33"], "33"),
     ("siptls-pki", ["--out", "x", "--identity", "ca"], "ca"),
@@ -64,6 +71,7 @@ BAD_USAGE = [
     ("siptls-verify", ["--anchors", "x", "--chain", "y", "--at", "yesterday"], "--at"),
     ("siptls-verify", ["--anchors", "x", "--chain", "y", "--role", "proxy"], "proxy"),
     ("siptls-verify", ["--anchors", "x", "--chain", "y", "--eku", "none"], "none"),
+    ("siptls-verify", ["--anchors", "x", "--chain", "y", "--ocsp-policy", "always"], "always"),
     ("siptls-verify", ["--anchors", "x", "--chain", "y", "--wildcard", "all"], "all"),
     ("siptls-verify", ["--anchors", "x", "--chain", "y", "--max-depth", "deep"], "deep"),
     ("siptls-verify", ["--anchors", "x", "--chain", "y", "--max-entries", "0"], "--max-entries"),

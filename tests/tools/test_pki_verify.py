@@ -2,17 +2,37 @@
 
 import os
 import re
+import shutil
 import stat
+import subprocess
 
 import tools
 
-# --defect, what siptls-verify says, further options
+# --defect, what siptls-verify says, index of the certificate
 DEFECTS = [
-    ("expired", "certificate_expired"),
-    ("not-yet-valid", "certificate_not_yet_valid"),
-    ("wrong-ca", "unknown_ca"),
-    ("wrong-identity", "identity_mismatch"),
-    ("self-signed", "unknown_ca"),
+    ("expired", "certificate_expired", 0),
+    ("not-yet-valid", "certificate_not_yet_valid", 0),
+    ("ca-expired", "certificate_expired", 1),
+    ("wrong-ca", "unknown_ca", None),
+    ("self-signed", "unknown_ca", None),
+    ("incomplete", "unknown_ca", None),
+    ("bad-signature", "certificate_signature_invalid", 0),
+    ("wrong-identity", "identity_mismatch", 0),
+    ("wildcard", "identity_mismatch", 0),
+    ("no-san", "no_sip_identity", 0),
+    ("sips-uri-only", "no_sip_identity", 0),
+    ("user-in-uri", "no_sip_identity", 0),
+    ("nul-in-name", "no_sip_identity", 0),
+    ("name-constraint", "name_constraint_violated", 0),
+    ("path-length", "path_length_exceeded", None),
+    ("not-a-ca", "not_a_ca", 1),
+    ("no-cert-sign", "not_a_ca", 1),
+    ("key-usage", "key_usage_forbidden", 0),
+    ("eku-wrong", "extended_key_usage_forbidden", 0),
+    ("ca-eku-wrong", "extended_key_usage_forbidden", 1),
+    ("weak-key", "weak_key", 0),
+    ("sha1-signature", "weak_signature", 0),
+    ("unknown-critical-extension", "unknown_critical_extension", 0),
 ]
 
 
@@ -117,16 +137,110 @@ class PkiAndVerify(tools.TestCase):
                 self.assertEqual(self.assert_verdict(outcome, True)["matched"], address)
 
     def test_each_defect_has_its_reason(self):
-        for defect, reason in DEFECTS:
+        for defect, reason, certificate in DEFECTS:
             with self.subTest(defect=defect):
                 pki = tools.Pki(os.path.join(self.folder, defect), "--defect", defect)
                 outcome = self.verify(pki, "--identity", tools.SERVER)
                 verdict = self.assert_verdict(outcome, False)
                 self.assertEqual(verdict["reason"], reason, outcome.text)
+                if certificate is not None:
+                    self.assertEqual(verdict["certificate"], certificate, outcome.text)
                 self.assert_failed(outcome, reason)
         # The chain itself is good; the key is another one.
         pki = tools.Pki(os.path.join(self.folder, "key-mismatch"), "--defect", "key-mismatch")
         self.assert_good(self.verify(pki), [tools.SERVER], 2)
+
+    def test_defects_are_defects_with_a_single_ca_too(self):
+        for defect, reason, _ in DEFECTS:
+            arguments = ("--out", os.path.join(self.folder, defect), "--defect", defect,
+                         "--intermediates", 0, "--identity", tools.SERVER)
+            if defect in ("incomplete", "path-length", "ca-eku-wrong"):
+                self.assert_failed(tools.run("siptls-pki", *arguments), "invalid_argument", 2)
+                continue
+            with self.subTest(defect=defect):
+                pki = tools.Pki(os.path.join(self.folder, defect), *arguments[2:6],
+                                identities=(tools.SERVER,))
+                outcome = self.verify(pki, "--identity", tools.SERVER)
+                self.assert_failed(outcome, reason)
+
+    def test_a_wildcard_and_a_common_name_count_where_they_are_allowed(self):
+        name = "a." + tools.SERVER
+        for defect, option in (("wildcard", ("--wildcard", "one-label")),
+                               ("no-san", ("--allow-cn",))):
+            with self.subTest(defect=defect):
+                pki = tools.Pki(os.path.join(self.folder, defect), "--defect", defect,
+                                identities=(name,))
+                for more, good in ((option, True), ((), False)):
+                    outcome = self.verify(pki, "--identity", name, *more, identity=name)
+                    self.assert_verdict(outcome, good)
+
+    def test_the_extended_key_usage_can_be_chosen(self):
+        # --eku of siptls-pki, of siptls-verify
+        rows = [("web", "either", True), ("web", "sip-strict", False), ("sip", "either", True),
+                ("sip", "sip-strict", True), ("none", "either", True),
+                ("none", "sip-strict", True)]
+        for made, asked, good in rows:
+            with self.subTest(made=made, asked=asked):
+                pki = tools.Pki(os.path.join(self.folder, made), "--eku", made)
+                for role in ("server", "client"):
+                    outcome = self.verify(pki, "--eku", asked, "--role", role)
+                    self.assert_verdict(outcome, good)
+
+    def test_names_of_every_form_can_be_added(self):
+        names = {"dns:b.example": "DNS:b.example", "uri:sip:c.example": "URI:sip:c.example",
+                 "ip:2001:db8::1": "IP Address:2001:DB8:0:0:0:0:0:1",
+                 "email:user@d.example": "email:user@d.example", "dir:someone": "DirName:",
+                 "rid:1.3.6.1.4.1.32473.2": "Registered ID:1.3.6.1.4.1.32473.2",
+                 "other:anything": "othername:"}
+        added = [part for name in names for part in ("--san", name)]
+        pki = tools.Pki(self.folder, *added)
+        verdict = self.assert_verdict(self.verify(pki), True)
+        # A sip URI switches dNSName off (RFC 5922 section 7.1).
+        self.assertEqual(verdict["identities"], [tools.SERVER, "c.example", "2001:db8::1"])
+        if shutil.which("openssl"):
+            told = subprocess.run(["openssl", "x509", "-noout", "-ext", "subjectAltName", "-in",
+                                   pki.path(tools.SERVER, "publickey.pem")],
+                                  capture_output=True, check=True).stdout.decode()
+            for text in names.values():
+                self.assertIn(text, told)
+
+    def test_names_that_cannot_be_written_are_bad_usage(self):
+        for option, word in (("--san", "x400:a"), ("--san", "example"), ("--san", "ip:1.2.3"),
+                             ("--san", "rid:one"), ("--permit", "ip:192.0.2.1"),
+                             ("--exclude", "other:a")):
+            with self.subTest(option=option, word=word):
+                outcome = tools.run("siptls-pki", "--out", self.folder, option, word)
+                self.assert_failed(outcome, "invalid_argument", status=2)
+
+    def test_name_constraints_hold_for_what_they_name(self):
+        ip = ("--defect", "no-san", "--san", "ip:192.0.2.7")
+        rows = [(["--permit", "dns:example"], None),
+                (["--permit", "dns:" + tools.SERVER], None),
+                (["--permit", "dns:other.example"], "name_constraint_violated"),
+                (["--exclude", "dns:example"], "name_constraint_violated"),
+                (["--exclude", "dns:other.example"], None),
+                (["--permit", "email:d.example"], None),
+                (["--permit", "email:d.example", "--san", "email:user@d.example"], None),
+                (["--permit", "email:d.example", "--san", "email:user@e.example"],
+                 "name_constraint_violated"),
+                (["--exclude", "email:d.example", "--san", "email:user@d.example"],
+                 "name_constraint_violated"),
+                (["--exclude", "dir:" + tools.SERVER], "name_constraint_violated"),
+                (["--permit", "dir:" + tools.SERVER], None)]
+        for number, (options, reason) in enumerate(rows):
+            with self.subTest(options=options):
+                pki = tools.Pki(os.path.join(self.folder, str(number)), *options,
+                                identities=(tools.SERVER,))
+                outcome = self.verify(pki, "--identity", tools.SERVER)
+                verdict = self.assert_verdict(outcome, reason is None)
+                self.assertEqual(verdict.get("reason"), reason)
+        for number, constraint in enumerate(("--permit", "--exclude")):
+            # The library that judges these knows no constraints of addresses, and refuses them.
+            with self.subTest(constraint=constraint):
+                pki = tools.Pki(os.path.join(self.folder, f"ip{number}"), *ip, constraint,
+                                "ip:192.0.2.0/255.255.255.0")
+                outcome = self.verify(pki, "--identity", "192.0.2.7")
+                self.assert_failed(outcome, "name_constraint_violated")
 
     def test_an_expired_leaf_is_certificate_0(self):
         pki = tools.Pki(self.folder, "--defect", "expired")

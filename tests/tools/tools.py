@@ -196,7 +196,7 @@ class TestCase(unittest.TestCase):
 
 def pem_blocks(path):
     with open(path, encoding="ascii") as file:
-        return re.findall(r"-----BEGIN ([A-Z ]+)-----", file.read())
+        return re.findall(r"-----BEGIN ([A-Z0-9 ]+)-----", file.read())
 
 
 def main():
