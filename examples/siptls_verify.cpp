@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <fstream>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "siptls/trust_store.hpp"
 #include "tool/command_line.hpp"
@@ -23,6 +25,8 @@ const tool::Usage kUsage{
         {"--chain", "FILE", "the chain to judge, leaf first"},
         {"--at", "RFC3339", "judge as of that time, such as 2026-11-23T12:00:00Z (now)"},
         {"--identity", "NAME", "domain or IP address that the leaf must prove (any)"},
+        {"--allow", "IDENTITY", "one of these must be proven as well", tool::Option::Repeat::yes},
+        {"--clock", "warn|require", "with require an unsynchronised clock judges nothing (warn)"},
         {"--role", "server|client", "what the owner of the chain is (server)"},
         {"--max-depth", "N", "CA certificates above the leaf (4)"},
         {"--max-entries", "N", "trusted certificates (16)"},
@@ -73,6 +77,9 @@ VerifyOptions read_options(const tool::CommandLine& arguments) {
   }
   VerifyOptions options(now);
   options.identity = arguments.value("--identity");
+  options.clock =
+      arguments.choice("--clock", ClockPolicy::warn,
+                       {{"warn", ClockPolicy::warn}, {"require", ClockPolicy::require}});
   options.role = arguments.choice("--role", PeerRole::server,
                                   {{"server", PeerRole::server}, {"client", PeerRole::client}});
   options.eku = arguments.choice("--eku", EkuPolicy::either,
@@ -165,6 +172,8 @@ int print_path(const tool::Output& output, const ProvenPath& path, const Now& at
 
 int verify(const tool::CommandLine& arguments, const tool::Output& output) {
   VerifyOptions options = read_options(arguments);
+  const std::vector<std::string> allowed = arguments.values("--allow");
+  options.allowed = allowed;
   const std::string chain_path = arguments.required("--chain");
   const Result<TrustStore> anchors = load_anchors(arguments);
   if (!anchors) return print_refusal(output, anchors.error(), options.at);

@@ -273,6 +273,12 @@ class PkiAndVerify(tools.TestCase):
             with self.subTest(name=name):
                 self.assert_refused(self.verify(pki, "--identity", name), "identity_mismatch", 0)
 
+    def test_a_list_of_allowed_peers_narrows(self):
+        pki = tools.Pki(self.folder)
+        both = ("--allow", "other.example", "--allow", tools.SERVER.upper())
+        self.assert_good(self.verify(pki, *both), [tools.SERVER], 2)
+        self.assert_refused(self.verify(pki, *both[:2]), "identity_not_allowed", 0)
+
     def test_a_name_that_cannot_be_asked_for_is_bad_usage(self):
         pki = tools.Pki(self.folder)
         self.assert_error_event(self.verify(pki, "--identity", "a b"), "invalid_domain", status=2)
