@@ -51,12 +51,19 @@ void print_keep_alive(const tool::Output& output, const KeepAlive& keep_alive) {
       fmt::format("keepalive at {}: {} of {} octets", keep_alive.offset, kind, keep_alive.length));
 }
 
-void print_error(const tool::Output& output, const Error& error) {
+// With what a host could answer: the status, and the whole response where there is one.
+void print_error(const tool::Output& output, const Error& error, const SipFramer& framer) {
   Json fields{{"event", "error"}, {"reason", to_string(error.reason())}};
   if (error.offset()) fields["offset"] = *error.offset();
   fields["evidence"] = error.evidence();
+  std::string text;
+  if (const auto status = framer.suggested_status()) {
+    fields["status"] = *status;
+    fields["response"] = framer.refusal_response();
+    text = fmt::format("a host could answer {}:\n{}", *status, framer.refusal_response());
+  }
   output.error_line(error);
-  output.event(fields, "");
+  output.event(fields, text);
 }
 
 // Prints everything that is complete. Gives what the framer needs next, or nothing after an error.
@@ -68,7 +75,7 @@ std::optional<NeedMore> print_complete(const tool::Output& output, SipFramer& fr
     } else if (const auto* keep_alive = std::get_if<KeepAlive>(&next)) {
       print_keep_alive(output, *keep_alive);
     } else if (const auto* error = std::get_if<Error>(&next)) {
-      print_error(output, *error);
+      print_error(output, *error, framer);
       return std::nullopt;
     } else {
       return std::get<NeedMore>(next);

@@ -17,6 +17,8 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <variant>
 
 #include "siptls/error.hpp"
@@ -115,6 +117,11 @@ class SIPTLS_API SipFramer {
   // The status that RFC 3261 suggests for the request whose framing failed: 400, 413 (body) or 513
   // (header); none if the error came before a request's start line was complete, or in a response.
   std::optional<std::uint16_t> suggested_status() const noexcept;
+  // A response with that status, ready to be sent before the connection is closed: it repeats Via,
+  // From, To (with a tag), Call-ID and CSeq (RFC 3261 section 8.2.6.2) and names the problem. Empty
+  // if there is no such status, for an ACK, and where one of these rows had not come by then or
+  // cannot be repeated without doubt.
+  std::string_view refusal_response() const noexcept;
 
  private:
   FramerOutput begin_message();
@@ -125,6 +132,7 @@ class SIPTLS_API SipFramer {
   void drop_kept() noexcept;
   FramerOutput fail(Error error);
   FramerOutput fail(const detail::MessageAssembly& found, const char* message);
+  void prepare_refusal(const detail::MessageAssembly& found, const char* message);
   bool keep(const std::byte* more, std::size_t size) noexcept;
   std::size_t unread() const noexcept { return static_cast<std::size_t>(input_end_ - input_); }
   void release() noexcept;
@@ -132,6 +140,7 @@ class SIPTLS_API SipFramer {
   Workspace* workspace_ = nullptr;
   detail::MessageAssembly* assembly_ = nullptr;  // owned; an unfinished message
   detail::KeptInput* kept_ = nullptr;            // owned; input that had to be copied
+  std::string* refusal_ = nullptr;               // owned; of a stream that has failed
   const char* input_ = nullptr;                  // unread
   const char* input_end_ = nullptr;
   std::uint64_t position_ = 0;

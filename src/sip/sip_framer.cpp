@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "sip/framing_error.hpp"
+#include "sip/refusal.hpp"
 #include "sip/workspace.hpp"
 
 namespace siptls {
@@ -30,6 +31,7 @@ SipFramer& SipFramer::operator=(SipFramer&& other) noexcept {
   workspace_ = std::exchange(other.workspace_, nullptr);
   assembly_ = std::exchange(other.assembly_, nullptr);
   kept_ = std::exchange(other.kept_, nullptr);
+  refusal_ = std::exchange(other.refusal_, nullptr);
   input_ = std::exchange(other.input_, nullptr);
   input_end_ = std::exchange(other.input_end_, nullptr);
   position_ = std::exchange(other.position_, 0);
@@ -48,6 +50,7 @@ SipFramer::~SipFramer() { release(); }
 // Touches nothing in a shared workspace that a view may refer to.
 void SipFramer::release() noexcept {
   delete assembly_;
+  delete refusal_;
   if (owns_workspace_) {
     delete workspace_;
     delete kept_;
@@ -57,6 +60,7 @@ void SipFramer::release() noexcept {
   workspace_ = nullptr;
   assembly_ = nullptr;
   kept_ = nullptr;
+  refusal_ = nullptr;
 }
 
 void SipFramer::push(std::span<const std::byte> bytes) {
@@ -234,7 +238,30 @@ FramerOutput SipFramer::fail(Error error) {
 
 FramerOutput SipFramer::fail(const detail::MessageAssembly& found, const char* message) {
   suggested_status_ = sip::suggested_status(found.scan).value_or(0);
+  if (suggested_status_ != 0) prepare_refusal(found, message);
   return fail(sip::framing_error(found.scan, message, position_, limits_));
+}
+
+// A mistake in the middle of a header can be told before the rest of it was looked at; what is
+// there of that rest is used, so that rows behind the mistake can be repeated as well.
+void SipFramer::prepare_refusal(const detail::MessageAssembly& found, const char* message) {
+  try {
+    std::string seen;
+    if (message == input_) {
+      seen.assign(message, std::min<std::size_t>(unread(), limits_.max_header));
+    } else {
+      seen.assign(message, found.held());
+      seen.append(input_, std::min<std::size_t>(unread(), limits_.max_header));
+    }
+    std::string made = sip::refusal_response(seen, suggested_status_, found.scan.fault());
+    if (!made.empty()) refusal_ = new std::string(std::move(made));
+  } catch (const std::bad_alloc&) {
+    // Nobody loses anything without it.
+  }
+}
+
+std::string_view SipFramer::refusal_response() const noexcept {
+  return refusal_ == nullptr ? std::string_view() : std::string_view(*refusal_);
 }
 
 std::size_t SipFramer::unfinished() const noexcept {

@@ -105,6 +105,17 @@ class Frame(tools.TestCase):
                     begin = len(OPTIONS) + len(MESSAGE)
                     self.assertTrue(begin <= error["offset"] <= begin + len(broken), error)
 
+    def test_a_refusal_that_a_host_could_send_is_shown(self):
+        request = (b"OPTIONS sip:b@b.example SIP/2.0\r\nVia: SIP/2.0/TLS a.example\r\n"
+                   b"From: <sip:a@a.example>;tag=1\r\nTo: <sip:b@b.example>\r\n"
+                   b"Call-ID: x\r\nCSeq: 1 OPTIONS\r\n\r\n")
+        error = tools.run("siptls-frame", "--json", stdin=request).events[0]
+        self.assertEqual((error["reason"], error["status"]), ("missing_content_length", 400))
+        self.assertTrue(error["response"].startswith("SIP/2.0 400 Missing content length\r\nVia: "))
+        again = tools.run("siptls-frame", "--json", "--role", "client",
+                          stdin=error["response"].encode())
+        self.assertEqual(again.status, 0, again.err)
+
     def test_limits_can_be_chosen(self):
         self.assertEqual(tools.run("siptls-frame", "--max-body", 5, stdin=MESSAGE).status, 0)
         self.assert_failed(tools.run("siptls-frame", "--max-body", 4, stdin=MESSAGE),
