@@ -213,6 +213,8 @@ class Exchange {
   // Closed follows.
   void handle(const PeerClosing&) {}
   // Not asked for.
+  void handle(const AuthorisePeer&) {}
+  void handle(const SignatureWanted&) {}
   void handle(const Sent&) {}
   void handle(const ListenerPaused&) {}
   void handle(const ListenerResumed&) {}

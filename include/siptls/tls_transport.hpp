@@ -65,9 +65,16 @@ struct TransportLimits {
   FramerLimits framer;
 };
 
+// What is done about a request whose framing failed, before its connection is closed.
+enum class UnframedRequest : std::uint8_t {
+  answer,  // SipFramer::refusal_response() is sent, if there is one
+  close,   // nothing
+};
+
 struct TransportOptions {
   std::shared_ptr<const Clock> clock = Clock::system();
   TransportLimits limits;
+  UnframedRequest unframed_request = UnframedRequest::answer;
   // For targets that bring no context of their own; update_outgoing() exchanges it.
   std::optional<TlsContext> outgoing;
 };

@@ -152,7 +152,10 @@ Result<void> TlsSessionImpl::finish_handshake() {
 Result<void> TlsSessionImpl::establish() {
   fill_peer_info();
   state_ = SessionState::established;
-  const bool knows = role_ == Role::server || peer_.version == ProtocolVersion::tls1_2;
+  // A server that asked for a certificate has judged it before it ends a TLS 1.2 handshake. In
+  // every other case a client is done before its server has judged anything.
+  const bool knows = role_ == Role::server || (peer_.version == ProtocolVersion::tls1_2 &&
+                                               !peer_.resumed && certificate_requested_);
   if (knows) peer_answered();
   handshake_.reset();
   return {};

@@ -23,7 +23,19 @@ enum class Phase : std::uint8_t {
   closing,  // nothing more goes in; close_notify is on its way or awaited
 };
 
-// What an outgoing connection was opened for.
+// Whose the context of a connection is. A later one takes its place where new connections are made,
+// and where this one is judged again.
+enum class ContextOwner : std::uint8_t {
+  listener,
+  transport,  // the one for outgoing connections
+  target,     // it came with the target and stays
+};
+struct ContextSource {
+  ContextOwner owner = ContextOwner::target;
+  ListenerId listener = ListenerId::none;
+};
+
+// What an outgoing connection was opened for. Its context is the connection's.
 struct Outgoing {
   explicit Outgoing(Target its_target) : target(std::move(its_target)) {}
 
@@ -33,11 +45,13 @@ struct Outgoing {
 };
 
 struct Connection {
-  Connection(ConnectionId its_id, ConnectionRole its_role, TlsContext its_context)
-      : context(std::move(its_context)), id(its_id), role(its_role) {}
+  Connection(ConnectionId its_id, ConnectionRole its_role, TlsContext its_context,
+             ContextSource its_source)
+      : context(std::move(its_context)), id(its_id), context_source(its_source), role(its_role) {}
 
   TlsContext context;
   ConnectionId id;
+  ContextSource context_source;
   ConnectionRole role;
   Phase phase = Phase::connecting;
   net::Descriptor socket;
@@ -49,6 +63,8 @@ struct Connection {
   Endpoint local;
   Endpoint remote;
   ListenerId listener = ListenerId::none;
+  // Of the contexts by which the peer was judged last.
+  std::uint64_t generation = 0;
 
   MonoTime phase_since;  // when this phase, or this attempt, began
   MonoTime last_activity;
@@ -63,7 +79,9 @@ struct Connection {
   bool finishing = false;   // no more messages are handed out and none are taken
   bool close_sent = false;  // our close_notify is in the session's output
   bool paused = false;
-  bool unpolled = false;      // hung up while paused: out of the poller until resume()
+  bool asked = false;         // the handshake waits for the host's answer
+  bool to_judge = false;      // is in TransportCore::to_judge_
+  bool unpolled = false;      // hung up while nobody reads: out of the poller until then
   bool kept_input = false;    // session or framer hold input from before a pause
   bool dirty = false;         // has gathered output; is in TransportCore::dirty_
   bool refused_send = false;  // a send was refused with queue_full; Writable is owed

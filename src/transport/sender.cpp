@@ -5,6 +5,17 @@
 #include "transport/sender_queue.hpp"
 
 namespace siptls {
+namespace {
+
+// For what has no token.
+Result<void> push_untold(SenderQueue& queue, SenderQueue::Command command) {
+  if (auto pushed = queue.push(std::move(command)); !pushed) {
+    return Unexpected(std::move(pushed).error());
+  }
+  return {};
+}
+
+}  // namespace
 
 Result<SendToken> SenderQueue::push(Command command) {
   const std::lock_guard lock(mutex_);
@@ -14,7 +25,7 @@ Result<SendToken> SenderQueue::push(Command command) {
                                             std::to_string(commands_.size()) +
                                             " calls of other threads waiting");
   }
-  command.token = command.kind == Kind::post ? SendToken::none : next_token();
+  command.token = command.is_send() ? next_token() : SendToken::none;
   octets_ += command.message.size();
   const SendToken token = command.token;
   commands_.push_back(std::move(command));
@@ -76,14 +87,28 @@ Result<SendToken> Sender::respond(ConnectionId connection, std::span<const std::
   return queue_->push(std::move(command));
 }
 
+Result<void> Sender::authorise(ConnectionId connection, Verdict verdict) const {
+  SenderQueue::Command command;
+  command.kind = SenderQueue::Kind::authorise;
+  command.connection = connection;
+  command.verdict = verdict;
+  return push_untold(*queue_, std::move(command));
+}
+
+Result<void> Sender::complete_signature(ConnectionId connection,
+                                        std::span<const std::byte> signature) const {
+  SenderQueue::Command command;
+  command.kind = SenderQueue::Kind::complete_signature;
+  command.connection = connection;
+  command.message.assign(signature.begin(), signature.end());
+  return push_untold(*queue_, std::move(command));
+}
+
 Result<void> Sender::post(std::uint64_t value) const {
   SenderQueue::Command command;
   command.kind = SenderQueue::Kind::post;
   command.value = value;
-  if (auto pushed = queue_->push(std::move(command)); !pushed) {
-    return Unexpected(std::move(pushed).error());
-  }
-  return {};
+  return push_untold(*queue_, std::move(command));
 }
 
 }  // namespace siptls

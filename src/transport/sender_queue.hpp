@@ -17,17 +17,29 @@ namespace siptls {
 
 class SenderQueue {
  public:
-  enum class Kind : std::uint8_t { send, send_to_target, respond, post };
+  enum class Kind : std::uint8_t {
+    send,
+    send_to_target,
+    respond,
+    authorise,
+    complete_signature,
+    post
+  };
 
   struct Command {
     Kind kind = Kind::post;
     SendToken token = SendToken::none;
     ConnectionId connection = ConnectionId::none;
-    std::vector<std::byte> message;
+    std::vector<std::byte> message;  // or the signature
     SendOptions options;
     std::optional<Target> target;
     ResponseFallback fallback;
+    Verdict verdict = Verdict::refuse;
     std::uint64_t value = 0;
+
+    bool is_send() const noexcept {
+      return kind == Kind::send || kind == Kind::send_to_target || kind == Kind::respond;
+    }
   };
 
   explicit SenderQueue(net::Waker waker) noexcept : waker_(std::move(waker)) {}

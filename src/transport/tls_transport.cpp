@@ -31,6 +31,23 @@ Result<void> TlsTransport::stop_listening(ListenerId listener) {
   return core_->stop_listening(listener);
 }
 
+Result<UpdateReport> TlsTransport::update(ListenerId listener, const TlsContext& context) {
+  ContextUpdate contexts;
+  contexts.listeners.emplace_back(listener, context);
+  return core_->update(contexts);
+}
+Result<UpdateReport> TlsTransport::update_outgoing(const TlsContext& context) {
+  ContextUpdate contexts;
+  contexts.outgoing = context;
+  return core_->update(contexts);
+}
+Result<UpdateReport> TlsTransport::update_all(const ContextUpdate& contexts) {
+  return core_->update(contexts);
+}
+Result<void> TlsTransport::reverify(std::uint64_t generation) {
+  return core_->reverify(generation);
+}
+
 Result<ConnectionId> TlsTransport::connect(const Target& target) { return core_->connect(target); }
 
 Result<SendToken> TlsTransport::send(ConnectionId connection, std::span<const std::byte> message,
@@ -45,6 +62,14 @@ Result<SendToken> TlsTransport::respond(ConnectionId connection, std::span<const
                                         const ResponseFallback& fallback,
                                         const SendOptions& options) {
   return core_->respond(connection, message, fallback, options, SendToken::none);
+}
+
+Result<void> TlsTransport::authorise(ConnectionId connection, Verdict verdict) {
+  return core_->authorise(connection, verdict);
+}
+Result<void> TlsTransport::complete_signature(ConnectionId connection,
+                                              std::span<const std::byte> signature) {
+  return core_->complete_signature(connection, signature);
 }
 
 Result<void> TlsTransport::close(ConnectionId connection) { return core_->close(connection); }

@@ -12,6 +12,9 @@ namespace {
 constexpr std::size_t kReceiveBuffer = 64 * 1024;
 // The plaintext of the largest record (RFC 8446 section 5.1).
 constexpr std::size_t kPlaintextBuffer = 16 * 1024;
+// Peers that are judged again with one next_event(), and the time after which no further one is.
+constexpr std::size_t kJudgementsPerSlice = 16;
+constexpr std::chrono::milliseconds kJudgementTime{1};
 
 std::uint64_t next_transport_number() noexcept {
   static std::atomic<std::uint64_t> last{0};
@@ -37,20 +40,30 @@ Result<std::unique_ptr<TransportCore>> TransportCore::create(TransportOptions op
   if (auto added = poller->add(senders->waker().fd(), kWakerKey, {true, false}); !added) {
     return Unexpected(std::move(added).error());
   }
-  return std::unique_ptr<TransportCore>(new TransportCore(std::move(options), std::move(*poller),
-                                                          std::move(*timer), std::move(senders)));
+  std::unique_ptr<TransportCore> core(new TransportCore(std::move(options), std::move(*poller),
+                                                        std::move(*timer), std::move(senders)));
+  if (core->outgoing_) {
+    if (auto usable = core->check_usable(*core->outgoing_, ConnectionRole::client); !usable) {
+      return Unexpected(std::move(usable).error());
+    }
+    core->warn_about(*core->outgoing_);
+    core->end_call();
+  }
+  return core;
 }
 
 TransportCore::TransportCore(TransportOptions options, net::Poller poller, net::Timer timer,
                              std::shared_ptr<SenderQueue> senders)
     : clock_(std::move(options.clock)),
       limits_(options.limits),
+      unframed_request_(options.unframed_request),
       generation_(os::process_generation()),
       number_(next_transport_number()),
       poller_(std::move(poller)),
       timer_(std::move(timer)),
       senders_(std::move(senders)),
       now_(clock_->now()),
+      outgoing_(std::move(options.outgoing)),
       receive_buffer_(kReceiveBuffer),
       plaintext_buffer_(kPlaintextBuffer),
       workspace_(SipFramer::make_workspace()) {}
@@ -76,13 +89,17 @@ void TransportCore::begin_call() {
   if (!draining_) now_ = clock_->now();
 }
 
-void TransportCore::end_call() {
-  settle(!events_.empty() || !dirty_.empty() || !resumed_.empty() || !finishing_.empty());
+void TransportCore::end_call() { settle(work_is_left()); }
+
+// Work that no socket will announce.
+bool TransportCore::work_is_left() const noexcept {
+  return !events_.empty() || !dirty_.empty() || !resumed_.empty() || !finishing_.empty() ||
+         !to_judge_.empty();
 }
 
-// Makes fd() readable for work that no socket will announce, and for the next deadline.
-void TransportCore::settle(bool work_is_left) {
-  if (work_is_left && !waker_set_) {
+// Makes fd() readable, at once or for the next deadline.
+void TransportCore::settle(bool wake) {
+  if (wake && !waker_set_) {
     senders_->waker().signal();
     waker_set_ = true;
   }
@@ -104,7 +121,10 @@ std::optional<Event> TransportCore::next_event() {
     draining_ = true;
     may_be_more_ = true;
     note_clock();
+    note_warnings();
   }
+  judgements_left_ = kJudgementsPerSlice;
+  judge_until_ = now_.mono + kJudgementTime;
   set_aside_current();
   std::optional<Event> event;
   for (;;) {
@@ -118,8 +138,8 @@ std::optional<Event> TransportCore::next_event() {
     if (!pump()) break;
   }
   if (!event) draining_ = false;
-  settle(event && (current_ != nullptr || !events_.empty() || !dirty_.empty() ||
-                   !resumed_.empty() || !finishing_.empty()));
+  // Without an event everything is done but judgements of the next slice.
+  settle(event ? current_ != nullptr || work_is_left() : !to_judge_.empty());
   return event;
 }
 
@@ -150,6 +170,7 @@ bool TransportCore::pump() {
     if (connection != nullptr && !connection->paused && connection->session) current_ = connection;
     return true;
   }
+  if (judge_one()) return true;
   if (ready_next_ < ready_count_) {
     serve(ready_[ready_next_++]);
     return true;
@@ -198,8 +219,9 @@ void TransportCore::serve(const net::Ready& ready) {
       connection = find(ConnectionId{ready.key});  // it may have ended
       if (connection == nullptr) return;
     }
-    if (connection->paused && ready.hung_up && !connection->write_error) {
-      // Level-triggered, it would be announced again and again until the host resumes.
+    const bool unread = connection->paused || connection->asked;
+    if (unread && ready.hung_up && !connection->write_error) {
+      // Level-triggered, it would be announced again and again until somebody reads.
       poller_.remove(connection->socket.get());
       connection->unpolled = true;
     } else if (ready.readable && connection->interest.read) {
@@ -219,6 +241,15 @@ void TransportCore::serve_commands() {
   for (SenderQueue::Command& command : senders_->take()) {
     if (command.kind == SenderQueue::Kind::post) {
       put_event(Posted{command.value});
+      continue;
+    }
+    // An answer that comes too late is dropped.
+    if (command.kind == SenderQueue::Kind::authorise) {
+      static_cast<void>(authorise(command.connection, command.verdict));
+      continue;
+    }
+    if (command.kind == SenderQueue::Kind::complete_signature) {
+      static_cast<void>(complete_signature(command.connection, command.message));
       continue;
     }
     Result<SendToken> outcome = [&]() -> Result<SendToken> {
@@ -283,12 +314,23 @@ std::optional<Event> TransportCore::next_from_framer(Connection& connection) {
     return KeepAliveReceived{connection.id, keep_alive->kind};
   }
   if (auto* error = std::get_if<Error>(&output)) {
-    // Nothing more can be read from this stream; the peer is told that we close.
+    // Nothing more can be read from this stream; the peer is told why, and that we close.
+    refuse_unframed(connection);
+    if (current_ != &connection) return std::nullopt;
     static_cast<void>(connection.session->close(now_));
     write_out(connection);
     end_open(connection, std::move(*error), false);
   }
   return std::nullopt;
+}
+
+// Best effort: behind what is queued, if the kernel takes all of it now.
+void TransportCore::refuse_unframed(Connection& connection) {
+  const std::string_view refusal = connection.framer->refusal_response();
+  if (unframed_request_ == UnframedRequest::close || refusal.empty()) return;
+  flush(connection);
+  if (current_ != &connection || !connection.queue.empty()) return;
+  static_cast<void>(connection.session->send(std::as_bytes(std::span(refusal)), now_));
 }
 
 // All input of the current connection is used up.

@@ -42,6 +42,9 @@ class TransportCore {
   Result<Endpoint> local_endpoint(ListenerId id) const;
   Result<void> stop_listening(ListenerId id);
 
+  Result<UpdateReport> update(const ContextUpdate& contexts);
+  Result<void> reverify(std::uint64_t generation);
+
   Result<ConnectionId> connect(const Target& target);
   Result<SendToken> send(ConnectionId id, std::span<const std::byte> message,
                          const SendOptions& options, SendToken token);
@@ -50,6 +53,9 @@ class TransportCore {
   Result<SendToken> respond(ConnectionId id, std::span<const std::byte> message,
                             const ResponseFallback& fallback, const SendOptions& options,
                             SendToken token);
+
+  Result<void> authorise(ConnectionId id, Verdict verdict);
+  Result<void> complete_signature(ConnectionId id, std::span<const std::byte> signature);
 
   Result<void> close(ConnectionId id);
   Result<void> abort(ConnectionId id);
@@ -91,7 +97,22 @@ class TransportCore {
   struct Lost {
     ConnectionId id = ConnectionId::none;
     TlsContext context;
+    ContextSource context_source;
     std::shared_ptr<const ProvenPath> path;
+  };
+  // The context that a connection is, or is to be, opened with.
+  struct ContextChoice {
+    const TlsContext* context = nullptr;
+    ContextSource source;
+  };
+  struct FallbackTarget {
+    Target target;  // has a context
+    ContextSource source;
+  };
+  // Which warnings about a context were given.
+  struct Warned {
+    std::uint64_t context = 0;
+    std::vector<Errc> reasons;
   };
 
   TransportCore(TransportOptions options, net::Poller poller, net::Timer timer,
@@ -101,7 +122,8 @@ class TransportCore {
   bool in_wrong_process() const noexcept;
   void begin_call();  // reads the clock, outside a drain
   void end_call();    // arms timer and waker as needed
-  void settle(bool work_is_left);
+  bool work_is_left() const noexcept;
+  void settle(bool wake);
   std::optional<Event> take_event();
   void put_event(Event event) { events_.push_back(std::move(event)); }
   bool pump();  // one step; false if nothing is left to do
@@ -112,17 +134,37 @@ class TransportCore {
   void note_clock();
   std::optional<Event> step_current();
   std::optional<Event> next_from_framer(Connection& connection);
+  void refuse_unframed(Connection& connection);
   void leave_current();
   void set_aside_current();
+
+  // transport_update.cpp: contexts that change, and what depends on that
+  Result<void> check_usable(const TlsContext& context, ConnectionRole role) const;
+  Result<void> check_valid_now(const TlsContext& context) const;
+  Result<void> check_update(const ContextUpdate& contexts) const;
+  const TlsContext& present_context(const TlsContext& own, const ContextSource& source) const;
+  std::size_t count_older(const ContextUpdate& contexts) const;
+  Result<void> judge(Connection& connection);
+  Result<void> judge_if_outdated(Connection& connection);
+  bool judge_one();
+  void note_warnings();
+  void warn_about(const TlsContext& context);
+  void forget_warned();
+
+  // transport_question.cpp: what the host is asked during a handshake
+  void ask_host(Connection& connection);
+  Result<Connection*> find_asked(ConnectionId id, SessionState state);
+  Result<void> after_answer(Connection& connection, Result<void> outcome);
 
   // transport_open.cpp: listeners and outgoing connections
   void accept_from(Listener& listener);
   void accept_one(Listener& listener, net::Accepted accepted);
   void pause_listener(Listener& listener, Error why);
   void resume_listeners();
-  std::optional<Target> fallback_target(ConnectionId id, const ResponseFallback& fallback);
-  Result<Connection*> open(const Target& target);
-  Connection* find_reusable(const Target& target);
+  Result<ContextChoice> choose_context(const Target& target) const;
+  std::optional<FallbackTarget> fallback_target(ConnectionId id, const ResponseFallback& fallback);
+  Result<Connection*> open(const Target& target, const ContextChoice& choice);
+  Connection* find_reusable(const Target& target, const TlsContext& context);
   void try_next_remote(Connection& connection);
   bool start_attempt(Connection& connection, const Endpoint& remote);
   void finish_connect(Connection& connection);
@@ -143,9 +185,13 @@ class TransportCore {
   void forget_acknowledged(Connection& connection);
   void want(Connection& connection, bool read, bool write);
   void update_interest(Connection& connection);
+  void read_again(Connection& connection);
   void mark_dirty(Connection& connection);
   Result<SendToken> enqueue(Connection& connection, std::span<const std::byte> message,
                             const SendOptions& options, SendToken token);
+  Result<SendToken> send_to(const Target& target, const ContextChoice& choice,
+                            std::span<const std::byte> message, const SendOptions& options,
+                            SendToken token);
   void answer_ping(Connection& connection);
   void owe_writable(Connection& connection);
 
@@ -173,6 +219,7 @@ class TransportCore {
 
   const std::shared_ptr<const Clock> clock_;
   const TransportLimits limits_;
+  const UnframedRequest unframed_request_;
   const std::uint64_t generation_;  // of the process; see base/os/process.hpp
   const std::uint64_t number_;      // of this transport in the process
   net::Poller poller_;
@@ -181,6 +228,8 @@ class TransportCore {
 
   Now now_;
   ClockStanding noted_standing_ = ClockStanding::given;
+  MonoTime warnings_due_ = MonoTime::min();
+  std::vector<Warned> warned_;
   bool draining_ = false;
   bool waker_set_ = false;
   MonoTime timer_set_for_ = MonoTime::max();
@@ -191,6 +240,9 @@ class TransportCore {
   std::unordered_map<std::uint64_t, Lingering> lingering_;
   std::vector<std::unique_ptr<Connection>> graveyard_;
   std::deque<Lost> lost_;
+  std::optional<TlsContext> outgoing_;    // for targets without one
+  std::uint64_t context_generation_ = 0;  // how many updates there were
+  std::uint64_t judged_before_ = 0;       // peers of earlier generations are to be judged again
   DeadlineQueue deadlines_;
   std::uint64_t last_serial_ = 0;
   std::uint64_t last_lingering_ = 0;
@@ -200,6 +252,10 @@ class TransportCore {
   std::vector<ConnectionId> dirty_;
   std::vector<ConnectionId> resumed_;
   std::vector<ConnectionId> finishing_;  // PeerClosing was handed out
+  std::deque<ConnectionId> to_judge_;
+  // What is left of this next_event()'s slice of judgements.
+  std::size_t judgements_left_ = 0;
+  MonoTime judge_until_;
 
   std::array<net::Ready, 64> ready_;
   std::size_t ready_count_ = 0;

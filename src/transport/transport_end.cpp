@@ -55,6 +55,9 @@ void TransportCore::close_all() {
 // Nothing more is handed out or taken; what is queued still goes out, then close_notify.
 void TransportCore::begin_close(Connection& connection) {
   if (!connection.connected) {
+    // The peer is told by an alert that this is no failure (RFC 8446 section 6.1, user_canceled).
+    if (connection.session) static_cast<void>(connection.session->close(now_));
+    write_out(connection);
     end_unproven(connection, Error(Errc::connection_closed, "closed by this side"));
     return;
   }
@@ -199,7 +202,10 @@ void TransportCore::report_unsent(Connection& connection, const Error& error, Un
   if (connection.session) {
     in_kernel = connection.session->output_total() - connection.session->pending_output().size();
     const std::size_t unacknowledged = net::unacknowledged(connection.socket.get());
-    if (how != Unsent::refused) {
+    // A peer that has not answered yet may have judged nothing, whatever its TCP has acknowledged.
+    const bool served =
+        connection.role == ConnectionRole::server || connection.session->peer_has_answered();
+    if (how != Unsent::refused && served) {
       connection.queue.mark_acknowledged(in_kernel -
                                          std::min<std::uint64_t>(in_kernel, unacknowledged));
     }
@@ -225,7 +231,8 @@ void TransportCore::bury(Connection& connection, Farewell farewell) {
   if (current_ == &connection) current_ = nullptr;
   unindex_remote(connection);
   if (connection.session && connection.connected) {
-    lost_.push_back({connection.id, connection.context, connection.session->peer().path});
+    lost_.push_back({connection.id, connection.context, connection.context_source,
+                     connection.session->peer().path});
     if (lost_.size() > kRemembered) lost_.pop_front();
   }
   if (connection.socket) {

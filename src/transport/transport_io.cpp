@@ -65,11 +65,19 @@ void TransportCore::read_from(Connection& connection) {
     return;
   }
   after_session_moved(connection);
+  if (connection.connected) current_ = &connection;
 }
 
-// The session has read something: handshake octets may have to go out, and the peer may be proven.
+// The session has read something, or was given an answer: handshake octets may have to go out, and
+// the peer may be proven.
 void TransportCore::after_session_moved(Connection& connection) {
   if (!connection.connected && connection.session->state() == SessionState::established) {
+    if (auto good = judge_if_outdated(connection); !good) {
+      static_cast<void>(connection.session->close(now_));
+      write_out(connection);
+      unproven_failed(connection, std::move(good).error());
+      return;
+    }
     connection.phase = Phase::open;
     connection.phase_since = connection.last_activity = now_.mono;
     connection.connected = true;
@@ -82,10 +90,16 @@ void TransportCore::after_session_moved(Connection& connection) {
     arm(connection);
   }
   write_out(connection);
-  if (connection.connected) {
-    current_ = &connection;
-  } else if (connection.session->state() != SessionState::handshaking) {
-    peer_closed(connection);
+  if (connection.connected) return;
+  switch (connection.session->state()) {
+    case SessionState::handshaking:
+      return;
+    case SessionState::authorising:
+    case SessionState::signing:
+      ask_host(connection);
+      return;
+    default:
+      peer_closed(connection);
   }
 }
 
@@ -164,10 +178,24 @@ void TransportCore::update_interest(Connection& connection) {
   const bool waiting = connection.session && !connection.session->pending_output().empty();
   if (connection.unpolled) return;
   const bool failed = connection.write_error != nullptr;
-  const net::Interest wanted{!connection.paused || failed, waiting && !failed};
+  const bool unread = connection.paused || connection.asked;
+  const net::Interest wanted{!unread || failed, waiting && !failed};
   if (wanted == connection.interest) return;
   connection.interest = wanted;
   poller_.change(connection.socket.get(), static_cast<std::uint64_t>(connection.id), wanted);
+}
+
+// Goes on with reading, unless something else still stands in the way.
+void TransportCore::read_again(Connection& connection) {
+  if (connection.paused || connection.asked) return;
+  if (connection.unpolled) {
+    connection.unpolled = false;
+    connection.interest = {true, false};
+    static_cast<void>(poller_.add(connection.socket.get(),
+                                  static_cast<std::uint64_t>(connection.id), connection.interest));
+  } else if (connection.socket && connection.phase != Phase::connecting) {
+    update_interest(connection);
+  }
 }
 
 void TransportCore::mark_dirty(Connection& connection) {
@@ -243,10 +271,18 @@ Result<SendToken> TransportCore::send(const Target& target, std::span<const std:
   if (in_wrong_process()) {
     return Unexpected(Errc::wrong_process, "this transport was made in another process");
   }
+  const auto choice = choose_context(target);
+  if (!choice) return Unexpected(choice.error());
+  return send_to(target, *choice, message, options, token);
+}
+
+Result<SendToken> TransportCore::send_to(const Target& target, const ContextChoice& choice,
+                                         std::span<const std::byte> message,
+                                         const SendOptions& options, SendToken token) {
   // Checked before a connection is opened for it.
   if (message.empty()) return Unexpected(Errc::invalid_argument, "the message is empty");
   begin_call();
-  auto opened = open(target);
+  auto opened = open(target, choice);
   if (!opened) return Unexpected(std::move(opened).error());
   Connection& connection = **opened;
   const bool fresh = !connection.socket;
@@ -269,33 +305,48 @@ Result<SendToken> TransportCore::respond(ConnectionId id, std::span<const std::b
   if (connection != nullptr && !connection->finishing) {
     return send(id, message, options, token);
   }
-  const auto target = fallback_target(id, fallback);
-  if (target) return send(*target, message, options, token);
+  if (in_wrong_process()) {
+    return Unexpected(Errc::wrong_process, "this transport was made in another process");
+  }
+  if (const auto other = fallback_target(id, fallback)) {
+    const ContextChoice choice{&*other->target.context, other->source};
+    return send_to(other->target, choice, message, options, token);
+  }
   return Unexpected(Errc::connection_closed,
                     describe(id) + " has ended, and the response has no other way to go");
 }
 
-// The new peer must prove what the lost one had proven, or else the sent-by host.
-std::optional<Target> TransportCore::fallback_target(ConnectionId id,
-                                                     const ResponseFallback& fallback) {
+// The new peer must prove what the lost one had proven, or else the sent-by host; by what has taken
+// the place of the lost one's context since.
+std::optional<TransportCore::FallbackTarget> TransportCore::fallback_target(
+    ConnectionId id, const ResponseFallback& fallback) {
   if (fallback.remotes.empty()) return std::nullopt;
-  const TlsContext* context = fallback.context ? &*fallback.context : nullptr;
+  ContextChoice choice;
   std::shared_ptr<const ProvenPath> path;
   if (const Connection* closing = find(id)) {
-    if (context == nullptr) context = &closing->context;
+    choice = {&closing->context, closing->context_source};
     if (closing->connected) path = closing->session->peer().path;
   }
   for (const Lost& lost : lost_) {
     if (lost.id != id) continue;
-    if (context == nullptr) context = &lost.context;
+    choice = {&lost.context, lost.context_source};
     path = lost.path;
   }
-  if (context == nullptr) return std::nullopt;
+  if (fallback.context) {
+    choice = {&*fallback.context, {}};
+  } else if (choice.context != nullptr) {
+    choice.context = &present_context(*choice.context, choice.source);
+  } else if (outgoing_) {
+    choice = {&*outgoing_, {ContextOwner::transport, ListenerId::none}};
+  } else {
+    return std::nullopt;
+  }
   std::string domain = fallback.sent_by;
   if (path && !path->identities.empty() && !covers(path->identities, domain)) {
     domain = path->identities.front().name;
   }
-  return Target{fallback.remotes, std::move(domain), *context, std::nullopt, nullptr};
+  return FallbackTarget{
+      {fallback.remotes, std::move(domain), *choice.context, std::nullopt, nullptr}, choice.source};
 }
 
 // RFC 5626 section 5.4: at once, on the same connection, in its place among the messages.
@@ -327,14 +378,7 @@ Result<void> TransportCore::resume(ConnectionId id) {
   Connection& resumed = **connection;
   begin_call();
   resumed.paused = false;
-  if (resumed.unpolled) {
-    resumed.unpolled = false;
-    resumed.interest = {true, false};
-    static_cast<void>(
-        poller_.add(resumed.socket.get(), static_cast<std::uint64_t>(id), resumed.interest));
-  } else if (resumed.socket && resumed.phase != Phase::connecting) {
-    update_interest(resumed);
-  }
+  read_again(resumed);
   if (resumed.kept_input) {
     resumed.kept_input = false;
     resumed_.push_back(id);

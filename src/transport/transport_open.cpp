@@ -25,11 +25,12 @@ Result<ListenerId> TransportCore::listen(const ListenOptions& options) {
   if (in_wrong_process()) {
     return Unexpected(Errc::wrong_process, "this transport was made in another process");
   }
-  if (!options.context.credentials()) {
-    return Unexpected(Errc::credentials_missing,
-                      "a listener needs a context with a private key and a certificate");
-  }
   begin_call();
+  // A certificate that has expired is told as Warning below: a start that it prevents would help
+  // nobody.
+  if (auto usable = check_usable(options.context, ConnectionRole::server); !usable) {
+    return Unexpected(std::move(usable).error());
+  }
   auto socket =
       net::listen({options.local, options.binding == ListenOptions::Binding::may_come_later,
                    options.port == ListenOptions::Port::share});
@@ -41,6 +42,8 @@ Result<ListenerId> TransportCore::listen(const ListenOptions& options) {
   const Endpoint local = net::local_endpoint(socket->get());
   listeners_.emplace(static_cast<std::uint32_t>(id),
                      Listener{id, std::move(*socket), local, options.context});
+  warn_about(options.context);
+  end_call();
   return id;
 }
 
@@ -89,9 +92,13 @@ void TransportCore::accept_from(Listener& listener) {
 void TransportCore::accept_one(Listener& listener, net::Accepted accepted) {
   SessionOptions session_options;
   session_options.handshake_timeout = limits_.handshake_timeout;
+  session_options.resumption_scope = listener.local.to_string();
   auto session = TlsSession::server(listener.context, now_, session_options);
   const ConnectionId id = new_id();
-  auto connection = std::make_unique<Connection>(id, ConnectionRole::server, listener.context);
+  auto connection =
+      std::make_unique<Connection>(id, ConnectionRole::server, listener.context,
+                                   ContextSource{ContextOwner::listener, listener.id});
+  connection->generation = context_generation_;
   connection->socket = std::move(accepted.socket);
   connection->remote = accepted.remote;
   connection->local = net::local_endpoint(connection->socket.get());
@@ -141,8 +148,13 @@ void TransportCore::resume_listeners() {
 }
 
 Result<ConnectionId> TransportCore::connect(const Target& target) {
+  if (in_wrong_process()) {
+    return Unexpected(Errc::wrong_process, "this transport was made in another process");
+  }
+  const auto choice = choose_context(target);
+  if (!choice) return Unexpected(choice.error());
   begin_call();
-  auto connection = open(target);
+  auto connection = open(target, *choice);
   if (!connection) return Unexpected(std::move(connection).error());
   const ConnectionId id = (*connection)->id;
   if (!(*connection)->socket) try_next_remote(**connection);
@@ -150,11 +162,16 @@ Result<ConnectionId> TransportCore::connect(const Target& target) {
   return id;
 }
 
+Result<TransportCore::ContextChoice> TransportCore::choose_context(const Target& target) const {
+  if (target.context) return ContextChoice{&*target.context, {}};
+  if (outgoing_) return ContextChoice{&*outgoing_, {ContextOwner::transport, ListenerId::none}};
+  return Unexpected(Errc::invalid_argument,
+                    "the target has no context, and the transport has none for outgoing "
+                    "connections");
+}
+
 // The connection that a message for `target` goes out on. A new one has no socket yet.
-Result<Connection*> TransportCore::open(const Target& target) {
-  if (in_wrong_process()) {
-    return Unexpected(Errc::wrong_process, "this transport was made in another process");
-  }
+Result<Connection*> TransportCore::open(const Target& target, const ContextChoice& choice) {
   if (target.remotes.empty()) {
     return Unexpected(Errc::invalid_argument, "the target has no remote address");
   }
@@ -163,19 +180,21 @@ Result<Connection*> TransportCore::open(const Target& target) {
       return Unexpected(Errc::invalid_argument, remote.to_string() + ": the port is 0");
     }
   }
-  if (Connection* reusable = find_reusable(target)) return reusable;
+  if (Connection* reusable = find_reusable(target, *choice.context)) return reusable;
   if (connections_.size() >= limits_.max_connections) {
     return Unexpected(
         Errc::too_many_connections,
         "the limit of " + std::to_string(limits_.max_connections) + " connections is reached");
   }
   // Refuses a domain or context that cannot be used, before anything is accepted.
-  if (auto session = TlsSession::client(target.context, target.domain, now_); !session) {
+  if (auto session = TlsSession::client(*choice.context, target.domain, now_); !session) {
     return Unexpected(std::move(session).error());
   }
   const ConnectionId id = new_id();
-  auto connection = std::make_unique<Connection>(id, ConnectionRole::client, target.context);
+  auto connection =
+      std::make_unique<Connection>(id, ConnectionRole::client, *choice.context, choice.source);
   connection->outgoing = std::make_unique<Outgoing>(target);
+  connection->generation = context_generation_;
   connection->phase_since = connection->last_activity = now_.mono;
   Connection* opened = connection.get();
   connections_.emplace(static_cast<std::uint64_t>(id), std::move(connection));
@@ -185,14 +204,14 @@ Result<Connection*> TransportCore::open(const Target& target) {
 
 // Same remote, source address and context, and the peer has proven the domain, or is about to prove
 // exactly it (RFC 5923 section 8.1). Never by address alone.
-Connection* TransportCore::find_reusable(const Target& target) {
+Connection* TransportCore::find_reusable(const Target& target, const TlsContext& context) {
   for (const Endpoint& remote : target.remotes) {
     const auto [begin, end] = by_remote_.equal_range(remote);
     for (auto entry = begin; entry != end; ++entry) {
       Connection* connection = find(entry->second);
       if (connection == nullptr || connection->finishing || connection->peer_close_seen) continue;
       const Target& opened_for = connection->outgoing->target;
-      if (opened_for.context.id() != target.context.id() || opened_for.local != target.local) {
+      if (connection->context.id() != context.id() || opened_for.local != target.local) {
         continue;
       }
       if (equal_ignoring_case(opened_for.domain, target.domain)) return connection;
@@ -273,7 +292,8 @@ void TransportCore::start_handshake(Connection& connection) {
   SessionOptions options;
   options.handshake_timeout = limits_.handshake_timeout;
   options.trace = target.trace;
-  auto session = TlsSession::client(target.context, target.domain, now_, options);
+  options.resumption_scope = connection.remote.to_string();
+  auto session = TlsSession::client(connection.context, target.domain, now_, options);
   if (!session) {
     attempt_failed(connection, std::move(session).error());
     return;
@@ -310,6 +330,7 @@ void TransportCore::attempt_failed(Connection& connection, Error error) {
     connection.socket.close();
   }
   connection.session.reset();
+  connection.asked = connection.unpolled = false;
   connection.write_error.reset();
   connection.write_error_until = MonoTime::max();
   try_next_remote(connection);

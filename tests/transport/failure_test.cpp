@@ -471,3 +471,29 @@ TEST_CASE("Messages on their way when a connection dies are each accounted for")
   CHECK(stage == 2);
   CHECK(client.seen.back().kind == "Closed");
 }
+
+TEST_CASE("A request whose framing fails is answered before its connection is closed") {
+  for (const bool answers : {true, false}) {
+    CAPTURE(answers);
+    TransportOptions options;
+    options.unframed_request = answers ? UnframedRequest::answer : UnframedRequest::close;
+    Host server(options);
+    RawTlsClient client(server.listen(world().context(world().alpha.leaf)),
+                        world().context(world().beta));
+    run_until({&server}, [&] {
+      client.step();
+      return client.session().state() == SessionState::established;
+    });
+    const std::string request = options_request(1);
+    const auto row = request.find("Content-Length");
+    client.send(request.substr(0, row) + request.substr(request.find("\r\n", row) + 2));
+    run_until({&server}, [&] {
+      client.step();
+      return server.count("Closed") == 1 && client.session().state() == SessionState::peer_closed;
+    });
+    CHECK(server.last("Closed").failed_with(Errc::missing_content_length));
+    const std::string expected = "SIP/2.0 400 Missing content length\r\nVia: ";
+    CHECK(client.plaintext.substr(0, expected.size()) == (answers ? expected : ""));
+    CHECK(server.count("Message") == 0);
+  }
+}

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -19,6 +20,22 @@ Seen describe(const Connected& e) {
   seen.local = e.local;
   seen.remote = e.remote;
   seen.peer = e.peer;
+  return seen;
+}
+Seen describe(const AuthorisePeer& e) {
+  Seen seen;
+  seen.kind = "AuthorisePeer";
+  seen.connection = e.connection;
+  seen.local = e.local;
+  seen.remote = e.remote;
+  seen.peer = e.peer;
+  return seen;
+}
+Seen describe(const SignatureWanted& e) {
+  Seen seen;
+  seen.kind = "SignatureWanted";
+  seen.connection = e.connection;
+  seen.request = e.request;
   return seen;
 }
 Seen describe(const ConnectFailed& e) {
@@ -137,11 +154,12 @@ bool Host::take_events() {
   while (auto event = transport_.next_event()) {
     any = true;
     seen.push_back(std::visit([](const auto& e) { return describe(e); }, *event));
-    // The sandbox's clock may follow no time source; that is not what these tests are about.
-    if (seen.back().kind == "Warning")
+    if (seen.back().kind == "Warning") {
+      warnings.push_back(*seen.back().error);
       seen.pop_back();
-    else if (on_event)
+    } else if (on_event) {
       on_event(*event, seen.back());
+    }
     if (pace_ == Pace::one_event) break;
   }
   return any;
@@ -155,7 +173,16 @@ std::vector<Seen> Host::all(std::string_view kind) const {
   return found;
 }
 
-std::size_t Host::count(std::string_view kind) const { return all(kind).size(); }
+std::size_t Host::count(std::string_view kind) const {
+  return static_cast<std::size_t>(
+      std::count_if(seen.begin(), seen.end(), [&](const Seen& one) { return one.kind == kind; }));
+}
+
+std::size_t Host::count_warnings(Errc reason) const {
+  return static_cast<std::size_t>(
+      std::count_if(warnings.begin(), warnings.end(),
+                    [&](const Error& warning) { return warning.reason() == reason; }));
+}
 
 const Seen& Host::last(std::string_view kind) const {
   for (auto one = seen.rbegin(); one != seen.rend(); ++one) {
@@ -173,9 +200,10 @@ const Seen& Host::last(std::string_view kind) const {
 Endpoint Host::listen(const TlsContext& context, std::string_view address) {
   const auto local = Endpoint::parse(address, 0);
   REQUIRE(local);
-  const auto listener = transport_.listen(ListenOptions{*local, context});
-  REQUIRE(listener);
-  const auto bound = transport_.local_endpoint(*listener);
+  const auto listening = transport_.listen(ListenOptions{*local, context});
+  REQUIRE(listening);
+  listener = *listening;
+  const auto bound = transport_.local_endpoint(listener);
   REQUIRE(bound);
   return *bound;
 }
@@ -235,14 +263,28 @@ TrustStore World::trust() const {
   return *trust;
 }
 
-TlsContext World::context(const demo_pki::Entity& entity, const TlsPolicy& policy) const {
+TlsContextConfig World::config(const demo_pki::Entity& entity, const TlsPolicy& policy) const {
   TlsContextConfig config;
   config.credentials = credentials(entity);
   config.trust = trust();
   config.policy = policy;
+  return config;
+}
+
+TlsContext World::context(const demo_pki::Entity& entity, const TlsPolicy& policy) const {
+  return make_context(config(entity, policy));
+}
+
+TlsContext make_context(TlsContextConfig config) {
   auto context = TlsContext::create(std::move(config));
   REQUIRE(context);
   return *context;
+}
+
+TlsPolicy policy_of(ProtocolVersion version) {
+  TlsPolicy policy = TlsPolicy::modern();
+  policy.min_version = policy.max_version = version;
+  return policy;
 }
 
 const World& world() {

@@ -33,6 +33,7 @@ struct Seen {
   siptls::Endpoint local;
   siptls::Endpoint remote;
   std::uint64_t value = 0;
+  std::optional<siptls::SignatureRequest> request;
 
   bool failed_with(siptls::Errc reason) const { return error && error->reason() == reason; }
 };
@@ -46,6 +47,9 @@ class Host {
   std::function<void(const siptls::Event&, const Seen&)> on_event;
 
   std::vector<Seen> seen;
+  // Apart, since the clock of the machine that runs the tests may give some as well.
+  std::vector<siptls::Error> warnings;
+  std::size_t count_warnings(siptls::Errc reason) const;
   // The events of that kind, in order.
   std::vector<Seen> all(std::string_view kind) const;
   std::size_t count(std::string_view kind) const;
@@ -57,6 +61,8 @@ class Host {
 
   siptls::Endpoint listen(const siptls::TlsContext& context,
                           std::string_view address = "127.0.0.1");
+  // The one of the last listen().
+  siptls::ListenerId listener = siptls::ListenerId::none;
 
  private:
   siptls::TlsTransport transport_;
@@ -78,10 +84,15 @@ struct World {
   World();
   siptls::Credentials credentials(const demo_pki::Entity& entity) const;
   siptls::TrustStore trust() const;
+  siptls::TlsContextConfig config(
+      const demo_pki::Entity& entity,
+      const siptls::TlsPolicy& policy = siptls::TlsPolicy::modern()) const;
   siptls::TlsContext context(const demo_pki::Entity& entity,
                              const siptls::TlsPolicy& policy = siptls::TlsPolicy::modern()) const;
 };
 const World& world();
+siptls::TlsContext make_context(siptls::TlsContextConfig config);
+siptls::TlsPolicy policy_of(siptls::ProtocolVersion version);
 
 siptls::Target target(const siptls::Endpoint& remote, const siptls::TlsContext& context,
                       const std::string& domain = "alpha.example");

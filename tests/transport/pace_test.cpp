@@ -148,6 +148,34 @@ void aborted(Stage& stage) {
   stage.until([&] { return stage.server.count("Closed") + stage.client.count("Closed") == 2; });
 }
 
+void asked(Stage& stage) {
+  TlsPolicy policy = TlsPolicy::modern();
+  policy.authorise = PeerAuthorisation::host;
+  REQUIRE(stage.server.transport().update(stage.server.listener,
+                                          world().context(world().alpha.leaf, policy)));
+  stage.server.on_event = [&](const Event&, const Seen& seen) {
+    if (seen.kind != "AuthorisePeer") return;
+    REQUIRE(stage.server.transport().authorise(seen.connection, Verdict::admit));
+  };
+  REQUIRE(stage.client.transport().send(target(stage.at, stage.context),
+                                        octets(options_request(1) + options_request(2))));
+  stage.until([&] { return stage.server.count("Message") == 2; });
+}
+
+void judged_again(Stage& stage) {
+  for (unsigned i = 0; i < 5; ++i) {
+    const TlsContext own = world().context(world().beta);
+    REQUIRE(stage.client.transport().connect(target(stage.at, own)));
+  }
+  stage.until([&] { return stage.server.count("Connected") == 5; });
+  TlsContextConfig strict = world().config(world().alpha.leaf);
+  strict.allowed_peers = {"gamma.example"};
+  const auto report = stage.server.transport().update(stage.server.listener, make_context(strict));
+  REQUIRE(report);
+  REQUIRE(stage.server.transport().reverify(report->generation));
+  stage.until([&] { return stage.client.count("Closed") + stage.server.count("Closed") == 10; });
+}
+
 void not_tls(Stage& stage) {
   RawPeer peer = RawPeer::connect(stage.at);
   peer.write("OPTIONS sip:alpha.example SIP/2.0\r\n");
@@ -172,6 +200,8 @@ TEST_CASE("A host that takes one event per wake-up sees what a host that drains 
       {"cut message", cut_message},
       {"paused and resumed", paused_and_resumed},
       {"aborted", aborted},
+      {"asked", asked},
+      {"judged again", judged_again},
       {"not TLS", not_tls},
   };
   for (const Row& row : rows) {

@@ -11,8 +11,9 @@ namespace {
 
 using namespace siptls;
 
-TlsSession make_session(const TlsContext& context, const std::string& domain) {
-  auto session = TlsSession::client(context, domain, Clock::system()->now());
+TlsSession make_session(const TlsContext& context, const std::string& domain,
+                        const SessionOptions& options) {
+  auto session = TlsSession::client(context, domain, Clock::system()->now(), options);
   REQUIRE(session);
   return std::move(*session);
 }
@@ -73,8 +74,8 @@ std::optional<RawPeer> RawServer::accept() {
 }
 
 RawTlsClient::RawTlsClient(const Endpoint& remote, const TlsContext& context,
-                           const std::string& domain)
-    : peer_(RawPeer::connect(remote)), session_(make_session(context, domain)) {
+                           const std::string& domain, const SessionOptions& options)
+    : peer_(RawPeer::connect(remote)), session_(make_session(context, domain, options)) {
   write_out();
 }
 
@@ -93,16 +94,17 @@ void RawTlsClient::step() {
     static_cast<void>(session_.feed(octets(std::string_view(peer_.received).substr(before)), now));
     std::vector<std::byte> buffer(16 * 1024);
     for (;;) {
-      const auto plaintext = session_.next_plaintext(buffer, now);
-      if (!plaintext || plaintext->empty()) break;
+      const auto piece = session_.next_plaintext(buffer, now);
+      if (!piece || piece->empty()) break;
+      plaintext.append(reinterpret_cast<const char*>(piece->data()), piece->size());
     }
     session_.keep_input();
   }
   write_out();
 }
 
-void RawTlsClient::send(std::string_view plaintext) {
-  REQUIRE(session_.send(octets(plaintext), Clock::system()->now()));
+void RawTlsClient::send(std::string_view message) {
+  REQUIRE(session_.send(octets(message), Clock::system()->now()));
   write_out();
 }
 

@@ -49,12 +49,14 @@ class RawServer {
 class RawTlsClient {
  public:
   RawTlsClient(const siptls::Endpoint& remote, const siptls::TlsContext& context,
-               const std::string& domain = "alpha.example");
+               const std::string& domain = "alpha.example",
+               const siptls::SessionOptions& options = {});
 
   // Reads what has come and writes what the session has to say.
   void step();
-  void send(std::string_view plaintext);
+  void send(std::string_view message);
   RawPeer& peer() { return peer_; }
+  std::string plaintext;  // received
   siptls::TlsSession& session() { return session_; }
 
  private:
