@@ -7,18 +7,23 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "pki/boringssl_compat.hpp"
+#include "pki/crl_scope.hpp"
 #include "siptls/peer_info.hpp"
 #include "siptls/result.hpp"
 
 namespace siptls::pki {
 
 using Fingerprint = std::array<std::uint8_t, 32>;  // SHA-256 of the DER
+
+// The same octets? Spans of the same memory are not compared.
+bool equal_octets(std::span<const std::uint8_t> a, std::span<const std::uint8_t> b) noexcept;
 
 // What is known about the strength of a public key.
 struct KeyStrength {
@@ -45,9 +50,10 @@ class Certificate {
   X509* x509() const noexcept { return parts_->x509.get(); }
   CRYPTO_BUFFER* buffer() const noexcept { return parts_->buffer.get(); }
   std::span<const std::uint8_t> der() const noexcept;
-  const Fingerprint& fingerprint() const noexcept { return parts_->fingerprint; }
-  const std::string& subject() const noexcept { return parts_->subject; }
   std::span<const std::uint8_t> subject_der() const noexcept;
+  // Computed at each call; summaries and evidence need them, the judgement of a good path does not.
+  Fingerprint fingerprint() const;
+  std::string subject() const;
   std::string issuer() const;
   WallTime not_before() const noexcept { return parts_->not_before; }
   WallTime not_after() const noexcept { return parts_->not_after; }
@@ -57,21 +63,22 @@ class Certificate {
   bool is_self_issued() const;  // subject equals issuer
   bool is_self_signed() const;  // and the key identifiers, where there are any, agree
   SignatureDigest signature_digest() const;
-  CertificateSummary summary() const;
+  const CertificateSummary& summary() const;  // made once
 
+  // Octet by octet.
   friend bool operator==(const Certificate& a, const Certificate& b) noexcept {
-    return a.fingerprint() == b.fingerprint();
+    return a.parts_ == b.parts_ || equal_octets(a.der(), b.der());
   }
 
  private:
   struct Parts {
     bssl::UniquePtr<CRYPTO_BUFFER> buffer;
     bssl::UniquePtr<X509> x509;
-    Fingerprint fingerprint{};
-    std::string subject;
     WallTime not_before;
     WallTime not_after;
     KeyStrength key;
+    mutable std::once_flag summarised;
+    mutable CertificateSummary summary;
   };
   explicit Certificate(std::shared_ptr<const Parts> parts) : parts_(std::move(parts)) {}
   std::shared_ptr<const Parts> parts_;
@@ -90,6 +97,10 @@ class RevocationList {
   SignatureDigest signature_digest() const;
   // Why this is no complete and direct CRL; empty if it is one.
   const std::string& unsupported() const noexcept { return parts_->unsupported; }
+  // Does it speak for this certificate of its issuer?
+  bool covers(const Certificate& certificate) const {
+    return !parts_->scope || parts_->scope->covers(certificate.x509());
+  }
 
   friend bool operator==(const RevocationList& a, const RevocationList& b) noexcept {
     return a.fingerprint() == b.fingerprint();
@@ -101,6 +112,7 @@ class RevocationList {
     Fingerprint fingerprint{};
     WallTime this_update;
     std::optional<WallTime> next_update;
+    std::optional<CrlScope> scope;
     std::string unsupported;
   };
   explicit RevocationList(std::shared_ptr<const Parts> parts) : parts_(std::move(parts)) {}

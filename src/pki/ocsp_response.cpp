@@ -279,8 +279,7 @@ Result<WallTime> judge(Octets der, const Certificate& leaf, const Certificate* i
 const Certificate* issuer_in(const JudgedPath& path) {
   if (path.certificates.size() > 1) return &path.certificates[1];
   const Certificate& leaf = path.certificates.front();
-  // Certificate::is_self_signed() is about CAs.
-  if (!leaf.is_self_issued()) return nullptr;
+  if (!leaf.is_self_signed()) return nullptr;
   const auto key = public_key(leaf.x509());
   return key && X509_verify(leaf.x509(), key.get()) == 1 ? &leaf : nullptr;
 }

@@ -33,6 +33,8 @@ class Search {
       : store_(store), presented_(presented), judge_(judge) {}
 
   Result<CandidatePath> run() {
+    path_.certificates.reserve(presented_.size() + 1);
+    path_.positions.reserve(presented_.size() + 1);
     push(presented_[0], 0);
     const bool found = store_.find(presented_[0]) != nullptr ? accepted() : extend();
     if (found) return std::move(path_);
@@ -133,7 +135,7 @@ class Search {
 }  // namespace
 
 std::string CandidatePath::describe(std::size_t index) const {
-  const std::string& subject = certificates[index].subject();
+  const std::string subject = certificates[index].subject();
   if (index + 1 == size() && index > 0) return fmt::format("trust anchor \"{}\"", subject);
   return fmt::format("certificate {} \"{}\"", positions[index].value_or(0), subject);
 }

@@ -1,6 +1,7 @@
 #include "pki/path_checks.hpp"
 
 #include <fmt/format.h>
+#include <openssl/bytestring.h>
 #include <openssl/mem.h>
 #include <openssl/nid.h>
 #include <openssl/obj.h>
@@ -126,6 +127,14 @@ Result<std::optional<std::vector<std::string>>> purposes_of(const CandidatePath&
 
 Result<void> check_purposes(const CandidatePath& path, std::size_t i, PeerRole role,
                             EkuPolicy policy) {
+  // What BoringSSL has noted about the extension answers for most certificates.
+  X509* const x509 = path.certificates[i].x509();
+  if ((X509_get_extension_flags(x509) & EXFLAG_XKUSAGE) != 0) {
+    const std::uint32_t noted = X509_get_extended_key_usage(x509);
+    const std::uint32_t wanted = role == PeerRole::server ? XKU_SSL_SERVER : XKU_SSL_CLIENT;
+    if ((noted & XKU_ANYEKU) != 0) return {};
+    if (policy != EkuPolicy::sip_strict && (noted & wanted) != 0) return {};
+  }
   auto purposes = purposes_of(path, i);
   if (!purposes) return Unexpected(std::move(purposes).error());
   if (!*purposes) return {};  // RFC 5924 section 5: left to policy, and acceptable here
@@ -175,19 +184,65 @@ bool within(std::string_view host, std::string_view base) {
          host[host.size() - base.size() - 1] == '.';
 }
 
-Result<void> check_sip_name(const CandidatePath& path, const NAME_CONSTRAINTS& constraints,
+// The dNSName constraints of a CA.
+struct DnsConstraints {
+  std::vector<std::string> permitted;
+  std::vector<std::string> excluded;
+};
+
+Result<void> check_sip_name(const CandidatePath& path, const DnsConstraints& constraints,
                             std::size_t issuer, const std::string& host) {
   const auto any_covers = [&](const std::vector<std::string>& bases) {
     return std::any_of(bases.begin(), bases.end(),
                        [&](const std::string& base) { return within(host, base); });
   };
-  const auto permitted = dns_bases(constraints.permittedSubtrees);
-  const bool excluded = any_covers(dns_bases(constraints.excludedSubtrees));
-  if (!excluded && (permitted.empty() || any_covers(permitted))) return {};
+  const auto& permitted = constraints.permitted;
+  if (!any_covers(constraints.excluded) && (permitted.empty() || any_covers(permitted))) return {};
   return path.fail(0, Errc::name_constraint_violated,
                    fmt::format("names sip:{}, which {} does not permit (dNSName constraints hold "
                                "for the host of a SIP URI too)",
                                host, path.describe(issuer)));
+}
+
+bool has_name_constraints(const Certificate& certificate) {
+  return X509_get_ext_by_NID(certificate.x509(), NID_name_constraints, -1) >= 0;
+}
+
+// The value of a certificate's first extension of this kind; empty if there is none.
+CBS extension_value(const Certificate& certificate, int nid) {
+  CBS out;
+  CBS_init(&out, nullptr, 0);
+  const int at = X509_get_ext_by_NID(certificate.x509(), nid, -1);
+  if (at < 0) return out;
+  const ASN1_OCTET_STRING* const value =
+      X509_EXTENSION_get_data(X509_get_ext(certificate.x509(), at));
+  CBS_init(&out, ASN1_STRING_get0_data(value), static_cast<std::size_t>(ASN1_STRING_length(value)));
+  return out;
+}
+
+// Elements up to the first that cannot be read.
+std::size_t count_elements(CBS list) {
+  std::size_t count = 0;
+  while (CBS_len(&list) > 0 && CBS_get_any_asn1_element(&list, nullptr, nullptr, nullptr)) ++count;
+  return count;
+}
+
+std::size_t count_names(const Certificate& certificate) {
+  CBS value = extension_value(certificate, NID_subject_alt_name);
+  CBS names;
+  const auto in_subject =
+      static_cast<std::size_t>(X509_NAME_entry_count(X509_get_subject_name(certificate.x509())));
+  if (!CBS_get_asn1(&value, &names, CBS_ASN1_SEQUENCE)) return in_subject;
+  return in_subject + count_elements(names);
+}
+
+std::size_t count_constraints(const Certificate& certificate) {
+  CBS value = extension_value(certificate, NID_name_constraints);
+  CBS both, subtrees;
+  std::size_t count = 0;
+  if (!CBS_get_asn1(&value, &both, CBS_ASN1_SEQUENCE)) return count;
+  while (CBS_get_any_asn1(&both, &subtrees, nullptr)) count += count_elements(subtrees);
+  return count;
 }
 
 }  // namespace
@@ -228,20 +283,43 @@ Result<void> check_usage(const CandidatePath& path, PeerRole role, EkuPolicy pol
   return {};
 }
 
+Result<void> NameBudget::spend(const CandidatePath& path) {
+  // From the anchor down: the names of each certificate meet the constraints of all above it.
+  std::size_t constraints = 0;
+  for (std::size_t i = path.size(); i-- > 0;) {
+    if (constraints > 0) spent_ += constraints * count_names(path.certificates[i]);
+    if (spent_ > kComparisons) {
+      return path.fail(
+          i, Errc::certificate_invalid,
+          fmt::format("has so many names under so many name constraints that the chain asks for "
+                      "more than {} comparisons",
+                      kComparisons));
+    }
+    constraints += count_constraints(path.certificates[i]);
+  }
+  return {};
+}
+
 Result<void> check_sip_names(const CandidatePath& path) {
-  auto identities = identities_of(path.leaf(), {});
-  if (!identities) return path.fail(0, Errc::certificate_invalid, identities.error().evidence());
+  std::optional<std::vector<Identity>> identities;
   for (std::size_t i = 1; i < path.size(); ++i) {
+    if (!has_name_constraints(path.certificates[i])) continue;
     int critical = 0;
     const NameConstraints constraints(static_cast<NAME_CONSTRAINTS*>(
         X509_get_ext_d2i(path.certificates[i].x509(), NID_name_constraints, &critical, nullptr)));
-    if (!constraints && critical != -1) {
+    if (!constraints) {
       return path.fail(i, Errc::certificate_invalid, "has nameConstraints that cannot be read");
     }
-    if (!constraints) continue;
+    if (!identities) {
+      auto read = identities_of(path.leaf(), {});
+      if (!read) return path.fail(0, Errc::certificate_invalid, read.error().evidence());
+      identities = std::move(*read);
+    }
+    const DnsConstraints dns{dns_bases(constraints->permittedSubtrees),
+                             dns_bases(constraints->excludedSubtrees)};
     for (const auto& identity : *identities) {
       if (identity.source != Identity::Source::sip_uri) continue;
-      auto verdict = check_sip_name(path, *constraints, i, identity.name);
+      auto verdict = check_sip_name(path, dns, i, identity.name);
       if (!verdict) return verdict;
     }
   }

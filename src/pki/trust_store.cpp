@@ -138,6 +138,21 @@ std::span<const TrustEntry> TrustStore::entries() const noexcept {
   return TrustStoreImpl::of(*this).entries();
 }
 
+std::vector<TrustEntry> TrustStore::expiring(WallTime now, std::chrono::seconds within) const {
+  // Compared by differences, which no time and no span can make overflow.
+  std::vector<TrustEntry> out;
+  const auto at = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch();
+  for (const auto& entry : entries()) {
+    const auto end = std::chrono::floor<std::chrono::seconds>(entry.certificate.not_after);
+    if (end.time_since_epoch() - at < within) out.push_back(entry);
+  }
+  return out;
+}
+
+ChainMemory TrustStore::chain_memory() const noexcept {
+  return TrustStoreImpl::of(*this).memory().counters();
+}
+
 const TrustLimits& TrustStore::limits() const noexcept {
   return TrustStoreImpl::of(*this).limits();
 }
@@ -149,15 +164,7 @@ const std::array<std::uint8_t, 32>& TrustStore::digest() const noexcept {
 Result<ProvenPath> TrustStore::verify(std::span<const std::span<const std::byte>> chain,
                                       const VerifyOptions& options) const {
   return checked([&]() -> Result<ProvenPath> {
-    std::vector<bssl::UniquePtr<CRYPTO_BUFFER>> owners;
-    std::vector<CRYPTO_BUFFER*> buffers;
-    for (const auto der : chain) {
-      const auto octets = pki::as_octets(der);
-      owners.emplace_back(CRYPTO_BUFFER_new(octets.data(), octets.size(), nullptr));
-      if (!owners.back()) return Unexpected(Errc::out_of_memory);
-      buffers.push_back(owners.back().get());
-    }
-    auto proven = pki::verify_chain(TrustStoreImpl::of(*this), buffers, options);
+    auto proven = pki::verify_chain(TrustStoreImpl::of(*this), pki::PresentedChain(chain), options);
     if (!proven) return Unexpected(std::move(proven).error());
     return ProvenPath(**proven);
   });

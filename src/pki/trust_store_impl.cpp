@@ -40,7 +40,17 @@ void hash_items(SHA256_CTX& hash, const std::vector<Item>& items) {
 
 }  // namespace
 
-TrustStoreImpl::TrustStoreImpl(TrustLimits limits) : limits_(limits) {}
+TrustStoreImpl::TrustStoreImpl(TrustLimits limits)
+    : limits_(limits), empty_x509_store_(X509_STORE_new()), memory_(limits.max_remembered_chains) {}
+
+TrustStoreImpl::TrustStoreImpl(const TrustStoreImpl& other)
+    : limits_(other.limits_),
+      anchors_(other.anchors_),
+      lists_(other.lists_),
+      entries_(other.entries_),
+      digest_(other.digest_),
+      empty_x509_store_(X509_STORE_new()),
+      memory_(other.limits_.max_remembered_chains) {}
 
 const TrustStoreImpl& TrustStoreImpl::of(const TrustStore& store) noexcept {
   return store.impl_ ? *store.impl_ : empty_store();
@@ -83,6 +93,7 @@ void TrustStoreImpl::finish() {
   for (const auto& anchor : anchors_) {
     entries_.push_back(TrustEntry{anchor.summary(), anchor.is_self_signed(), anchor.is_ca()});
   }
+  // How many chains are remembered changes no verdict, and is left out.
   SHA256_CTX hash;
   SHA256_Init(&hash);
   hash_number(hash, limits_.max_entries);

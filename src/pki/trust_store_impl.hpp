@@ -9,18 +9,22 @@
 
 #include "pki/boringssl_compat.hpp"
 #include "pki/certificate.hpp"
+#include "pki/chain_memory.hpp"
 #include "siptls/trust_store.hpp"
 
 namespace siptls {
 
-// Immutable once a TrustStore holds it.
+// Immutable once a TrustStore holds it, but for its memory of good chains.
 class TrustStoreImpl {
  public:
   // Lives as long as `store` or a copy of it.
   static const TrustStoreImpl& of(const TrustStore& store) noexcept;
 
   explicit TrustStoreImpl(TrustLimits limits);
-  TrustStoreImpl(const TrustStoreImpl& other) = default;
+  // Begins with an empty memory of chains.
+  TrustStoreImpl(const TrustStoreImpl& other);
+  TrustStoreImpl& operator=(const TrustStoreImpl& other) = delete;
+  ~TrustStoreImpl() = default;
 
   // Makers of a store that is not shared yet.
   Result<void> add(std::vector<pki::Certificate> certificates);
@@ -35,6 +39,11 @@ class TrustStoreImpl {
   std::span<const TrustEntry> entries() const noexcept { return entries_; }
   const std::array<std::uint8_t, 32>& digest() const noexcept { return digest_; }
 
+  // What was judged good by this store; it changes behind a store that does not.
+  pki::RememberedChains& memory() const noexcept { return memory_; }
+  // BoringSSL wants one for each verification, and has no use for it. Null if there was no memory.
+  X509_STORE* empty_x509_store() const noexcept { return empty_x509_store_.get(); }
+
   // The entry that equals `certificate` octet by octet; null if there is none.
   const pki::Certificate* find(const pki::Certificate& certificate) const noexcept;
 
@@ -44,6 +53,8 @@ class TrustStoreImpl {
   std::vector<pki::RevocationList> lists_;
   std::vector<TrustEntry> entries_;
   std::array<std::uint8_t, 32> digest_{};
+  bssl::UniquePtr<X509_STORE> empty_x509_store_;
+  mutable pki::RememberedChains memory_;
 };
 
 }  // namespace siptls

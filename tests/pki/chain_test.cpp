@@ -67,6 +67,8 @@ TEST_CASE("an intermediate that is an entry shortens the path", "[pki][chain]") 
 
 TEST_CASE("a peer certificate that is an entry is trusted", "[pki][chain]") {
   const Entity self = Entity::self_signed(sip_spec("demo.example"));
+  CHECK(store_of({self}).entries()[0].self_signed);
+  CHECK_FALSE(store_of({self}).entries()[0].is_ca);
   const auto result = verify(store_of({self}), self, expecting("demo.example"));
   REQUIRE(outcome(result) == "ok");
   CHECK(result->ca_depth == 0);

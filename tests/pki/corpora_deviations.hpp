@@ -1,5 +1,5 @@
 // Where siptls's verdict on a case of NIST PKITS or x509-limbo differs from the corpus's
-// expectation, and why that is meant.
+// expectation, and why that is meant. corpora_through_tool.py reads the tables of this file too.
 #pragma once
 
 #include <array>
@@ -39,6 +39,13 @@ inline constexpr std::string_view kSip =
 inline constexpr std::string_view kEmptyConstraint =
     "nameConstraints without content constrain nothing";
 
+inline constexpr std::string_view kSeparateCrlKey =
+    "the CRL is signed by a key that no certificate of the path has";
+inline constexpr std::string_view kIndirect = "indirect CRLs are not supported";
+inline constexpr std::string_view kSomeReasons = "CRLs with onlySomeReasons are not supported";
+inline constexpr std::string_view kDelta =
+    "delta CRLs are not supported, and none is passed over: it could revoke";
+
 inline constexpr auto kDeviations = std::to_array<Deviation>({
     {"crl::crlnumber-missing", kIssuerDuty},
     {"online::docs.python.org", kWildcard},
@@ -46,6 +53,24 @@ inline constexpr auto kDeviations = std::to_array<Deviation>({
     {"pathlen::validation-ignores-pathlen-in-leaf", kDigitalSignature},
     {"pkits 4.1.4", kDsa},
     {"pkits 4.1.5", kDsa},
+    {"pkits 4.1.4 with CRLs", kDsa},
+    {"pkits 4.1.5 with CRLs", kDsa},
+    {"pkits 4.14.18 with CRLs", kSomeReasons},
+    {"pkits 4.14.19 with CRLs", kSomeReasons},
+    {"pkits 4.14.22 with CRLs", kIndirect},
+    {"pkits 4.14.24 with CRLs", kIndirect},
+    {"pkits 4.14.25 with CRLs", kIndirect},
+    {"pkits 4.14.28 with CRLs", kIndirect},
+    {"pkits 4.14.29 with CRLs", kIndirect},
+    {"pkits 4.14.30 with CRLs", kIndirect},
+    {"pkits 4.14.33 with CRLs", kIndirect},
+    {"pkits 4.15.2 with CRLs", kDelta},
+    {"pkits 4.15.5 with CRLs", kDelta},
+    {"pkits 4.15.7 with CRLs", kDelta},
+    {"pkits 4.15.8 with CRLs", kDelta},
+    {"pkits 4.4.19 with CRLs", kSeparateCrlKey},
+    {"pkits 4.5.4 with CRLs", kSeparateCrlKey},
+    {"pkits 4.5.6 with CRLs", kSeparateCrlKey},
     {"rfc5280::aki::cross-signed-root-missing-aki", kIssuerDuty},
     {"rfc5280::aki::intermediate-missing-aki", kIssuerDuty},
     {"rfc5280::aki::leaf-missing-aki", kIssuerDuty},
@@ -94,6 +119,20 @@ inline constexpr auto kDeviations = std::to_array<Deviation>({
     {"webpki::san::leftmost-wildcard-san", kWildcard},
     {"webpki::san::san-critical-with-nonempty-subject", kWebProfile},
 });
+
+// What the option for wildcards accepts.
+inline constexpr auto kAcceptedWithWildcard = std::to_array<std::string_view>({
+    "online::docs.python.org",
+    "webpki::nc::nc-permits-dns-san-pattern",
+    "webpki::san::leftmost-wildcard-san",
+});
+
+inline bool accepted_with_wildcard(std::string_view id) {
+  for (const auto& known : kAcceptedWithWildcard) {
+    if (known == id) return true;
+  }
+  return false;
+}
 
 // Null where there is none.
 inline const Deviation* deviation_for(std::string_view id) {

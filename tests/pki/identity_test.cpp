@@ -2,7 +2,7 @@
 #include <vector>
 
 #include "catch.hpp"
-#include "pki/pki_support.hpp"
+#include "pki/identity_support.hpp"
 
 using namespace pki_test;
 using siptls::CommonNamePolicy;
@@ -21,26 +21,6 @@ struct Row {
 };
 
 const std::string kNul(1, '\0');
-
-const Entity& test_root() {
-  static const Entity root = Entity::self_signed(demo_pki::ca_spec("identity root"));
-  return root;
-}
-
-const TrustStore& store() {
-  static const TrustStore made = store_of({test_root()});
-  return made;
-}
-
-Entity leaf_with(const std::vector<std::string>& uris, const std::vector<std::string>& dns,
-                 const std::vector<std::string>& addresses = {}, const std::string& cn = "leaf") {
-  CertificateSpec spec;
-  spec.common_name = cn;
-  spec.uris = uris;
-  spec.dns_names = dns;
-  spec.ip_addresses = addresses;
-  return Entity::issued_by(test_root(), spec);
-}
 
 siptls::Result<siptls::ProvenPath> judge(const Entity& leaf, const std::string& reference,
                                          siptls::IdentityPolicy policy = {}) {
@@ -199,43 +179,79 @@ TEST_CASE("identities are compared by the letter of RFC 5922", "[pki][identity]"
        {},
        "example.com",
        "no_sip_identity"},
-      {"NUL in a URI",
+      {"RFC 3261 25.1: a host has no NUL",
        {"sip:example.com" + kNul + ".evil.net"},
        {},
        "example.com",
        "no_sip_identity"},
-      {"NUL at the end of a URI", {"sip:example.com" + kNul}, {}, "example.com", "no_sip_identity"},
-      {"NUL in a DNS name",
+      {"RFC 3261 25.1: nor one at its end",
+       {"sip:example.com" + kNul},
+       {},
+       "example.com",
+       "no_sip_identity"},
+      {"RFC 1034 3.5: a DNS name has no NUL",
        {},
        {"example.com" + kNul + ".evil.net"},
        "example.com",
        "no_sip_identity"},
-      {"non-ASCII in a URI", {"sip:ex\xc3\xa4mple.com"}, {}, "example.com", "no_sip_identity"},
-      {"non-ASCII in a DNS name", {}, {"ex\xc3\xa4mple.com"}, "example.com", "no_sip_identity"},
+      {"RFC 5280 7.4: a URI is ASCII",
+       {"sip:ex\xc3\xa4mple.com"},
+       {},
+       "example.com",
+       "no_sip_identity"},
+      {"RFC 5280 7.2: a DNS name is ASCII",
+       {},
+       {"ex\xc3\xa4mple.com"},
+       "example.com",
+       "no_sip_identity"},
       {"RFC 5280 7.2: A-labels are compared as they are",
        {"sip:xn--exmple-cua.com"},
        {},
        "xn--exmple-cua.com",
        "ok"},
-      {"U-label references are refused",
+      {"RFC 5280 7.2: U-label references are refused",
        {"sip:xn--exmple-cua.com"},
        {},
        "ex\xc3\xa4mple.com",
        "invalid_domain"},
-      {"a reference is no URI", {"sip:example.com"}, {}, "sip:example.com", "invalid_domain"},
-      {"a reference has no port", {"sip:example.com"}, {}, "example.com:5061", "invalid_domain"},
-      {"a reference is no wildcard", {}, {"*.example.com"}, "*.example.com", "invalid_domain"},
-      {"a reference has no leading dot", {}, {".example.com"}, ".example.com", "invalid_domain"},
-      {"a reference is not only a dot", {"sip:example.com"}, {}, ".", "invalid_domain"},
-      {"a reference has no NUL", {"sip:example.com"}, {}, "example.com" + kNul, "invalid_domain"},
-      {"a reference is no broken address",
+      {"RFC 5922 7.3: a reference is no URI",
+       {"sip:example.com"},
+       {},
+       "sip:example.com",
+       "invalid_domain"},
+      {"RFC 5922 7.3: a reference has no port",
+       {"sip:example.com"},
+       {},
+       "example.com:5061",
+       "invalid_domain"},
+      {"RFC 5922 7.3: a reference is no wildcard",
+       {},
+       {"*.example.com"},
+       "*.example.com",
+       "invalid_domain"},
+      {"RFC 5922 7.3: a reference has no leading dot",
+       {},
+       {".example.com"},
+       ".example.com",
+       "invalid_domain"},
+      {"RFC 5922 7.3: a reference is not only a dot",
+       {"sip:example.com"},
+       {},
+       ".",
+       "invalid_domain"},
+      {"RFC 5922 7.3: a reference has no NUL",
+       {"sip:example.com"},
+       {},
+       "example.com" + kNul,
+       "invalid_domain"},
+      {"RFC 3261 25.1: a reference is no broken address",
        {"sip:example.com"},
        {},
        "192.0.2.256",
        "invalid_domain"},
-      {"a certificate without names", {}, {}, "", "no_sip_identity"},
-      {"any identity will do without a reference", {"sip:example.com"}, {}, "", "ok"},
-      {"a sip URI with an address is no DNS name",
+      {"7.1: a certificate without names", {}, {}, "", "no_sip_identity"},
+      {"7.3: any identity will do without a reference", {"sip:example.com"}, {}, "", "ok"},
+      {"7.2: a sip URI with an address is no DNS name",
        {"sip:192.0.2.1"},
        {"example.com"},
        "example.com",
@@ -284,25 +300,30 @@ TEST_CASE("an IP address is proven by an equal iPAddress entry only", "[pki][ide
        {},
        "192.0.2.1",
        "identity_mismatch"},
-      {"a sip URI does not switch addresses off",
+      {"RFC 9525 6.4: a sip URI does not switch addresses off",
        {"sip:example.com"},
        {},
        {"192.0.2.1"},
        "192.0.2.1",
        "ok"},
-      {"a mapped address is another one",
+      {"RFC 9525 6.4: a mapped address is another one",
        {},
        {},
        {"192.0.2.1"},
        "::ffff:192.0.2.1",
        "identity_mismatch"},
-      {"a domain is not proven by an address",
+      {"RFC 9525 6.4: a domain is not proven by an address",
        {},
        {},
        {"192.0.2.1"},
        "example.com",
        "identity_mismatch"},
-      {"brackets are for IPv6", {}, {}, {"192.0.2.1"}, "[192.0.2.1]", "invalid_domain"},
+      {"RFC 3986 3.2.2: brackets are for IPv6",
+       {},
+       {},
+       {"192.0.2.1"},
+       "[192.0.2.1]",
+       "invalid_domain"},
   };
   for (const auto& row : rows) {
     INFO(row.rule);

@@ -1,3 +1,4 @@
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -219,6 +220,70 @@ TEST_CASE("files are read with a bound and named in errors", "[pki][loading]") {
   CHECK(outcome(key) == "pem_wrong_type");
   CHECK(mentions(key.error(), "publickey.pem"));
   CHECK(mentions(key.error(), "PUBLIC KEY"));
+}
+
+TEST_CASE("each file that cannot be read has its own reason, and none makes the reader wait",
+          "[pki][loading]") {
+  const Folder folder;
+  const std::string good = hierarchy().root.certificate_pem();
+  const auto sparse = folder.write("sparse.pem", "");
+  std::filesystem::resize_file(sparse, std::uintmax_t{1} << 30);
+  const std::string fifo = folder.path("fifo.pem");
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  const auto hidden = folder.write("hidden.pem", good);
+  std::filesystem::permissions(hidden, std::filesystem::perms::none);
+  std::filesystem::create_directory(folder.path("folder.pem"));
+  std::filesystem::create_symlink(folder.path("loop.pem"), folder.path("loop.pem"));
+  std::filesystem::create_symlink("/dev/zero", folder.path("device.pem"));
+  const auto cut = good.substr(0, good.size() - good.size() / 3);
+  const auto end = good.find("-----END");
+  std::string without_a_line = good;
+  without_a_line.erase(good.find('\n', good.find('\n') + 1) + 1, 65);
+  struct Row {
+    std::string file;
+    std::string expected;
+  };
+  const std::vector<Row> rows{
+      {sparse, "file_too_large"},
+      {fifo, "file_not_regular"},
+      {folder.path("folder.pem"), "file_not_regular"},
+      {folder.path("device.pem"), "file_not_regular"},
+      {folder.path("loop.pem"), "file_unreadable"},
+      {folder.path("missing.pem"), "file_not_found"},
+      {folder.write("empty.pem", ""), "pem_empty"},
+      {folder.write("cut.pem", cut), "pem_malformed"},
+      {folder.write("line.pem", without_a_line), "certificate_malformed"},
+      {folder.write("odd.pem", good.substr(0, end - 2) + "\n" + good.substr(end)), "pem_malformed"},
+      {folder.write("key.pem", hierarchy().leaf.private_key_pem()), "pem_wrong_type"},
+      {folder.write("behind.pem", good + "-----BEGIN CERTIFICATE-----\ngarbage"), "pem_malformed"},
+  };
+  for (const auto& row : rows) {
+    INFO(row.file);
+    const auto result = TrustStore::from_pem_file(row.file);
+    CHECK(outcome(result) == row.expected);
+    if (!result) CHECK(mentions(result.error(), row.file));
+  }
+  // Who may read everything is not kept out by permissions.
+  const auto unreadable = TrustStore::from_pem_file(hidden);
+  CHECK(outcome(unreadable) == (::geteuid() == 0 ? "ok" : "file_permission_denied"));
+}
+
+TEST_CASE("an operating system's bundle is refused with advice", "[pki][loading]") {
+  const Entity key = Entity::self_signed(demo_pki::ca_spec("issuer"), demo_pki::KeyType::ed25519);
+  std::string bundle;
+  for (int i = 0; i < 140; ++i) {
+    const auto spec = demo_pki::ca_spec("root " + std::to_string(i));
+    bundle += "# root " + std::to_string(i) + "\n" +
+              Entity::issued_by(key, spec, demo_pki::KeyType::ed25519).certificate_pem();
+  }
+  const auto refused = TrustStore::from_pem(bundle);
+  REQUIRE(outcome(refused) == "trust_store_full");
+  CHECK(mentions(refused.error(), "140 different certificates"));
+  CHECK(mentions(refused.error(), "max_entries is 16"));
+  CHECK(mentions(refused.error(), "leave out what is not needed"));
+  siptls::TrustLimits limits;
+  limits.max_entries = 140;
+  CHECK(TrustStore::from_pem(bundle, limits).value().entries().size() == 140);
 }
 
 TEST_CASE("a folder gives the certificates of its files", "[pki][loading]") {

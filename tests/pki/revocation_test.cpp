@@ -1,7 +1,11 @@
+#include "pki/revocation.hpp"
+
 #include <string>
 #include <vector>
 
 #include "catch.hpp"
+#include "pki/crl_scope.hpp"
+#include "pki/der.hpp"
 #include "pki/pki_support.hpp"
 
 using namespace pki_test;
@@ -122,4 +126,69 @@ TEST_CASE("an entry that is presented itself is not subject to revocation", "[pk
   const Hierarchy made;
   const auto store = store_of({made.leaf}).with_crls(made.fresh(made.root)).value();
   CHECK(outcome(verify(store, made.leaf, expecting("demo.example"))) == "ok");
+}
+
+TEST_CASE("an issuer that changes its key may sign its CRLs with either", "[pki][crl]") {
+  Hierarchy made;
+  const Entity newer = Entity::issued_by(made.middle, ca_spec("middle"));
+  made.leaf = Entity::issued_by(newer, sip_spec("demo.example"));
+  const std::string root = made.fresh(made.root);
+  CHECK(outcome(made.judge(root + made.fresh(made.middle))) == "ok");
+  CHECK(outcome(made.judge(root + made.fresh(made.middle, {made.leaf}))) == "certificate_revoked");
+  // Not the key of somebody else in the path.
+  const Entity imitation = Entity::self_signed(ca_spec("middle"));
+  CHECK(outcome(made.judge(root + made.fresh(imitation))) == "crl_invalid");
+}
+
+TEST_CASE("a CRL speaks for the certificates of its distribution point", "[pki][crl]") {
+  namespace der = demo_pki::der;
+  const Hierarchy made;
+  const auto parsed = [](const Entity& entity) {
+    const std::string octets = entity.certificate_der();
+    return siptls::pki::Certificate::parse(
+               {reinterpret_cast<const std::uint8_t*>(octets.data()), octets.size()})
+        .value();
+  };
+  const auto leaf = parsed(made.leaf), middle = parsed(made.middle);
+  const auto name = [](const siptls::pki::Certificate& of) {
+    const auto subject = of.subject_der();
+    return std::string(reinterpret_cast<const char*>(subject.data()), subject.size());
+  };
+  const auto point = [&](const std::string& general_names) {
+    return der::constructed(0, der::constructed(0, general_names));
+  };
+  const std::string yes("\xff");
+  struct Row {
+    const char* what;
+    std::string content;
+    std::string leaf_and_middle;  // "y" for each that is covered; "?" if it cannot be read
+  };
+  const std::vector<Row> rows{
+      {"nothing said", "", "yy"},
+      {"user certificates", der::primitive(1, yes), "yn"},
+      {"CA certificates", der::primitive(2, yes), "ny"},
+      {"attribute certificates", der::primitive(5, yes), "nn"},
+      {"the issuer's name, for certificates that name no point",
+       point(der::constructed(4, name(middle))), "yn"},
+      {"another name", point(der::primitive(6, "http://crl.example/1")), "nn"},
+      {"one of several names",
+       point(der::primitive(6, "http://crl.example/1") + der::constructed(4, name(middle))), "yn"},
+      {"an empty flag", der::primitive(1, ""), "?"},
+      {"something behind it", der::primitive(1, yes) + der::primitive(9, yes), "?"},
+      {"a point without a name", der::constructed(0, ""), "?"},
+  };
+  for (const auto& row : rows) {
+    INFO(row.what);
+    const std::string extension = der::sequence({row.content});
+    const auto scope = siptls::pki::CrlScope::parse(
+        {reinterpret_cast<const std::uint8_t*>(extension.data()), extension.size()},
+        X509_get_subject_name(middle.x509()));
+    std::string got = "?";
+    if (scope) {
+      got = scope->covers(leaf.x509()) ? "y" : "n";
+      // The middle's issuer is the root, so the points of the middle's CRLs are none of its own.
+      got += scope->covers(middle.x509()) ? "y" : "n";
+    }
+    CHECK(got == row.leaf_and_middle);
+  }
 }
