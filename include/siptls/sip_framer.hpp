@@ -126,6 +126,7 @@ class SIPTLS_API SipFramer {
  private:
   FramerOutput begin_message();
   FramerOutput go_on();
+  std::size_t take_one() noexcept;
   FramerOutput between_messages();
   FramerOutput whole_message(detail::MessageAssembly& found, std::size_t size);
   FramerOutput need_more(std::size_t at_least) noexcept;

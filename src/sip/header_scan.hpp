@@ -11,6 +11,7 @@
 #include <memory>
 #include <string_view>
 
+#include "sip/octets.hpp"
 #include "sip/start_line.hpp"
 #include "siptls/error.hpp"
 #include "siptls/sip_framer.hpp"
@@ -41,6 +42,19 @@ class HeaderScan {
   // Goes on over the message that begins at `message`, of which `size` octets are there: at least
   // as many as at the call before, and the same.
   Outcome scan(const char* message, std::size_t size, const FramerLimits& limits) noexcept;
+
+  // Takes one more octet, which comes behind those that were scanned, if it is one that changes
+  // nothing: of a value, a name or the start line. False: it is left to scan().
+  bool take_plain(char octet, const FramerLimits& limits) noexcept {
+    const bool takes = phase_ == Phase::value  ? static_cast<unsigned char>(octet) > '\r'
+                       : phase_ == Phase::name ? is_token(octet)
+                       : phase_ == Phase::start_line && position_ < limits.max_start_line
+                           ? static_cast<unsigned char>(octet) > '\r'
+                           : false;
+    if (!takes || position_ + 1 >= limits.max_header) return false;
+    ++position_;
+    return true;
+  }
 
   // True from the end of the header on, whether or not it is in order.
   bool is_complete() const noexcept { return complete_; }

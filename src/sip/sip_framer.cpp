@@ -113,6 +113,23 @@ void SipFramer::drop_kept() noexcept {
   input_ = input_end_ = nullptr;
 }
 
+// Takes the only unread octet into the message in assembly_, if that changes nothing else. Gives
+// how many octets are missing then at least; 0 if the octet was left.
+inline std::size_t SipFramer::take_one() noexcept {
+  detail::MessageAssembly& found = *assembly_;
+  if (!found.has_room()) return 0;
+  std::size_t missing = 1;
+  if (found.scan.is_complete()) {
+    missing = found.scan.message_size() - found.held() - 1;
+    if (missing == 0) return 0;
+  } else if (!found.scan.take_plain(*input_, limits_)) {
+    return 0;
+  }
+  found.append_one(*input_);
+  ++input_;
+  return missing;
+}
+
 FramerOutput SipFramer::next() {
   if (failed_) {
     return Error(Errc::framer_failed, "this stream has failed before and cannot be re-synchronised")
@@ -123,7 +140,13 @@ FramerOutput SipFramer::next() {
     return fail(Error(Errc::out_of_memory, "no memory for unread input").with_offset(position_));
   }
   workspace_->drop_retired();
-  if (assembly_ != nullptr) return go_on();
+  if (assembly_ != nullptr) {
+    // A stream that comes octet by octet spends its time here.
+    if (unread() == 1 && kept_ == nullptr) {
+      if (const std::size_t missing = take_one(); missing > 0) return NeedMore{missing};
+    }
+    return go_on();
+  }
   if (input_ == input_end_) return need_more(1);
   if (break_octets_ == 0 && *input_ != '\r' && *input_ != '\n') return begin_message();
   return between_messages();

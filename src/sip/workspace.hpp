@@ -30,6 +30,9 @@ class MessageAssembly : public MessageRecord {
     copy(octets, size);
     return true;
   }
+  // One octet, for which there must be room.
+  void append_one(char octet) noexcept { octets_[held_++] = octet; }
+  bool has_room() const noexcept { return held_ < capacity_; }
   // Makes it ready for another message. Memory stays, but for what only a large message needed.
   void restart() noexcept {
     scan.restart();
