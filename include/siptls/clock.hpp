@@ -76,8 +76,8 @@ class SIPTLS_API ManualClock final : public Clock {
 };
 
 // "2026-11-23T12:34:56Z" (RFC 3339, UTC, whole seconds). Parsing accepts exactly that form, with
-// an optional fraction, and a numeric offset in place of the Z; anything else is
-// `invalid_argument`.
+// an optional fraction, and a numeric offset in place of the Z; anything else, and a time that no
+// WallTime can hold (before 1678 or after 2261), is `invalid_argument`.
 SIPTLS_API std::string format_time(WallTime time);
 SIPTLS_API Result<WallTime> parse_time(std::string_view text);
 

@@ -43,7 +43,8 @@ struct FramerLimits {
   std::uint32_t max_header_rows = 512;
   // 1 MiB: SDP, PIDF and ISUP bodies are some KiB; MESSAGE bodies can carry files.
   std::uint32_t max_body = 1024 * 1024;
-  // Consecutive empty lines before a start line that are no keep-alive of this role.
+  // Empty lines before a start line that are no keep-alive of this role. Two of them are a ping for
+  // a server and each one is a pong for a client, so there can be one at most: 0 refuses it.
   std::uint32_t max_empty_lines = 64;
 };
 

@@ -67,8 +67,15 @@ std::optional<WallTime> parse(std::string_view text) {
                                          std::chrono::month(static_cast<unsigned>(*month)),
                                          std::chrono::day(static_cast<unsigned>(*day))};
   if (!date.ok() || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
-  return WallTime(std::chrono::sys_days(date) + std::chrono::hours(*hour) +
-                  std::chrono::minutes(*minute) + std::chrono::seconds(*second) - *zone);
+  const std::chrono::sys_seconds time = std::chrono::sys_days(date) + std::chrono::hours(*hour) +
+                                        std::chrono::minutes(*minute) +
+                                        std::chrono::seconds(*second) - *zone;
+  // WallTime counts nanoseconds in 64 bits: beyond its ends they would begin anew.
+  if (time < std::chrono::ceil<std::chrono::seconds>(WallTime::min()) ||
+      time > std::chrono::floor<std::chrono::seconds>(WallTime::max())) {
+    return std::nullopt;
+  }
+  return WallTime(time);
 }
 
 }  // namespace
@@ -128,8 +135,10 @@ std::string format_time(WallTime time) {
 
 Result<WallTime> parse_time(std::string_view text) {
   if (const auto time = parse(text)) return *time;
-  return Unexpected(Errc::invalid_argument,
-                    fmt::format("\"{}\" is no time like 2026-11-23T12:34:56Z (RFC 3339)", text));
+  return Unexpected(
+      Errc::invalid_argument,
+      fmt::format("\"{}\" is no time like 2026-11-23T12:34:56Z (RFC 3339) from 1678 to 2261",
+                  text));
 }
 
 }  // namespace siptls

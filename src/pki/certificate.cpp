@@ -299,7 +299,7 @@ Fingerprint fingerprint_of(std::span<const std::uint8_t> octets) {
 
 bool equal_octets(std::span<const std::uint8_t> a, std::span<const std::uint8_t> b) noexcept {
   if (a.size() != b.size()) return false;
-  return a.data() == b.data() || std::memcmp(a.data(), b.data(), a.size()) == 0;
+  return a.data() == b.data() || a.empty() || std::memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 std::string name_text(const X509_NAME* name) {

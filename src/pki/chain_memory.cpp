@@ -32,7 +32,7 @@ std::uint64_t hash_of(const RememberedChains::Question& question) noexcept {
     hash = mixed(hash, octets.size());
     std::array<std::uint64_t, 2> end{};
     const std::size_t taken = std::min(octets.size(), sizeof end);
-    std::memcpy(end.data(), octets.data() + (octets.size() - taken), taken);
+    if (taken > 0) std::memcpy(end.data(), octets.data() + (octets.size() - taken), taken);
     hash = mixed(mixed(hash, end[0]), end[1]);
   }
   return hash;
@@ -59,6 +59,19 @@ bssl::UniquePtr<CRYPTO_BUFFER> hold(const PresentedChain& chain, std::size_t ind
   }
   CRYPTO_BUFFER_up_ref(buffer);
   return bssl::UniquePtr<CRYPTO_BUFFER>(buffer);
+}
+
+// Is there a certificate that the path does not need? Whoever has one good chain could fill the
+// memory with variations of it.
+bool has_strangers(const PresentedChain& chain, const JudgedPath& path) {
+  for (std::size_t i = 0; i < chain.size(); ++i) {
+    const auto octets = chain.octets(i);
+    const bool needed = std::any_of(
+        path.certificates.begin(), path.certificates.end(),
+        [&](const Certificate& certificate) { return equal_octets(certificate.der(), octets); });
+    if (!needed) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -226,7 +239,10 @@ std::shared_ptr<const JudgedChain> RememberedChains::keep(const Question& questi
                                                           JudgedPath path) {
   if (capacity_ > 0) share_issuers(path);
   auto chain = std::make_shared<const JudgedChain>(std::move(path));
-  if (capacity_ == 0 || octets_in(question.chain) > kMaxRememberedOctets) return chain;
+  if (capacity_ == 0 || octets_in(question.chain) > kMaxRememberedOctets ||
+      has_strangers(question.chain, chain->path())) {
+    return chain;
+  }
   Entries made(1);
   Entry& entry = made.front();
   entry.hash = hash_of(question);

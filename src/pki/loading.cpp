@@ -52,7 +52,11 @@ Result<std::vector<RevocationList>> read_revocation_lists(std::string_view pem) 
 }
 
 Error in_file(const std::string& path, const Error& error) {
-  return Error(error.reason(), path + ": " + error.evidence());
+  Error out(error.reason(), path + ": " + error.evidence());
+  if (error.alert()) out.with_alert(*error.alert());
+  if (error.certificate()) out = std::move(out).with_certificate(*error.certificate());
+  if (error.offset()) out = std::move(out).with_offset(*error.offset());
+  return out;
 }
 
 std::span<const std::uint8_t> as_octets(std::span<const std::byte> bytes) {

@@ -138,7 +138,11 @@ Result<std::unique_ptr<Passphrase>> ask(const PemBlock& block, const PassphraseS
     return Unexpected(Errc::passphrase_required,
                       where(block) + " is encrypted, and no passphrase was given");
   }
-  return std::make_unique<Passphrase>(std::move(*text));
+  auto passphrase = std::make_unique<Passphrase>(std::move(*text));
+  // A short text stays behind in the string that it was moved from.
+  text->resize(text->capacity());
+  OPENSSL_cleanse(text->data(), text->size());
+  return passphrase;
 }
 
 // EncryptedPrivateKeyInfo as far as it is readable without a passphrase (RFC 5958 section 3).

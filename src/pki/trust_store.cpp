@@ -49,7 +49,8 @@ bool has_certificate_suffix(const std::string& path) {
 Result<std::vector<pki::Certificate>> read_folder_file(const std::string& path) {
   auto text = os::read_file(path, pki::kMaxFileOctets);
   if (!text) return Unexpected(std::move(text).error());
-  const bool der = !path.ends_with(".pem") && text->starts_with('\x30');
+  const bool der = !path.ends_with(".pem") && text->starts_with('\x30') &&
+                   text->find("-----BEGIN") == std::string::npos;
   auto certificates = der ? pki::read_der_certificate(pki::as_octets(std::string_view(*text)))
                           : pki::read_certificates(*text);
   if (!certificates) return Unexpected(pki::in_file(path, certificates.error()));

@@ -101,15 +101,32 @@ std::string reason_phrase(std::uint16_t status, Errc reason) {
   return phrase;
 }
 
+// Where the parameter that begins at `at`, or the address before the parameters, ends: at a
+// semicolon that stands in no quoted string and in no angle brackets.
+std::size_t end_of_part(std::string_view field, std::size_t at) {
+  bool quoted = false;
+  bool bracketed = false;
+  for (; at < field.size(); ++at) {
+    const char c = field[at];
+    if (quoted && c == '\\') {
+      ++at;
+    } else if (c == '"') {
+      quoted = !quoted;
+    } else if (!quoted && (c == '<' || c == '>')) {
+      bracketed = c == '<';
+    } else if (!quoted && !bracketed && c == ';') {
+      return at;
+    }
+  }
+  return field.size();
+}
+
 bool has_tag(std::string_view to) {
-  // Parameters of the field stand behind the address.
-  const auto address_end = to.rfind('>');
-  const std::string_view parameters =
-      address_end == std::string_view::npos ? to : to.substr(address_end);
-  for (std::size_t at = parameters.find(';'); at != std::string_view::npos;
-       at = parameters.find(';', at + 1)) {
-    const std::string_view name = trim_lws(parameters.substr(at + 1)).substr(0, 3);
-    if (equal_ignoring_case(name, "tag")) return true;
+  for (std::size_t at = end_of_part(to, 0); at < to.size();) {
+    const std::size_t end = end_of_part(to, at + 1);
+    const std::string_view parameter = to.substr(at + 1, end - at - 1);
+    if (equal_ignoring_case(trim_lws(parameter.substr(0, parameter.find('='))), "tag")) return true;
+    at = end;
   }
   return false;
 }

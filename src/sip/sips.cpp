@@ -19,32 +19,54 @@ std::optional<std::string_view> after_scheme(std::string_view uri,
   return uri.substr(scheme.size() + 1);
 }
 
-// The URI of the first of the comma-separated addresses in a Contact or Route value: what is
-// between "<" and ">", or else what comes before the parameters (RFC 3261 section 20).
-std::string_view first_uri(std::string_view value) noexcept {
+// Takes the first of the comma-separated addresses of a Contact or Route value away from its front.
+std::string_view take_address(std::string_view& value) noexcept {
   bool quoted = false;
-  std::size_t end = value.size();
-  for (std::size_t i = 0; i < value.size(); ++i) {
-    const char c = value[i];
-    if (quoted) {
-      if (c == '\\') {
-        ++i;
-      } else if (c == '"') {
-        quoted = false;
-      }
+  bool bracketed = false;
+  std::size_t end = 0;
+  for (; end < value.size(); ++end) {
+    const char c = value[end];
+    if (quoted && c == '\\') {
+      ++end;
     } else if (c == '"') {
-      quoted = true;
-    } else if (c == '<') {
-      const std::size_t close = value.find('>', i);
-      if (close == std::string_view::npos) return {};
-      return sip::trim_lws(value.substr(i + 1, close - i - 1));
-    } else if (c == ',') {
-      end = i;
+      quoted = !quoted;
+    } else if (!quoted && (c == '<' || c == '>')) {
+      bracketed = c == '<';
+    } else if (!quoted && !bracketed && c == ',') {
       break;
     }
   }
-  value = value.substr(0, end);
-  return sip::trim_lws(value.substr(0, value.find(';')));
+  const std::string_view address = value.substr(0, end);
+  value.remove_prefix(end < value.size() ? end + 1 : value.size());
+  return address;
+}
+
+// The URI of one address: what is between "<" and ">", or else what comes before the parameters
+// (RFC 3261 section 20).
+std::string_view uri_of(std::string_view address) noexcept {
+  bool quoted = false;
+  for (std::size_t i = 0; i < address.size(); ++i) {
+    const char c = address[i];
+    if (quoted && c == '\\') {
+      ++i;
+    } else if (c == '"') {
+      quoted = !quoted;
+    } else if (!quoted && c == '<') {
+      const std::size_t close = address.find('>', i);
+      if (close == std::string_view::npos) return {};
+      return sip::trim_lws(address.substr(i + 1, close - i - 1));
+    }
+  }
+  return sip::trim_lws(address.substr(0, address.find(';')));
+}
+
+std::string_view first_uri(std::string_view value) noexcept { return uri_of(take_address(value)); }
+
+bool all_sips(std::string_view value) noexcept {
+  while (!value.empty()) {
+    if (!is_sips(uri_of(take_address(value)))) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -84,9 +106,11 @@ std::optional<SipsRefusal> judge_sips(const SipMessageView& request, SipsMode mo
     return SipsRefusal{480, "Temporarily Unavailable", "381 \"SIPS Required\""};
   }
   if (!sips) return std::nullopt;
-  const auto contact = request.find(HeaderId::contact);
-  if (contact && !is_sips(first_uri(contact->value))) {
-    return SipsRefusal{400, "SIPS Request-URI with a Contact that is not SIPS", {}};
+  for (std::size_t i = 0; i < request.row_count(); ++i) {
+    const HeaderRow row = request.row(i);
+    if (row.id == HeaderId::contact && !all_sips(row.value)) {
+      return SipsRefusal{400, "SIPS Request-URI with a Contact that is not SIPS", {}};
+    }
   }
   return std::nullopt;
 }

@@ -328,9 +328,17 @@ TEST_CASE("a chain that is out of order is refused with the place", "[pki][crede
   const std::string leaf = ec.leaf.certificate_pem();
   const std::string lower = ec.intermediates[1].certificate_pem();
   const std::string upper = ec.intermediates[0].certificate_pem();
+  const auto folder = std::filesystem::temp_directory_path() /
+                      ("siptls-chain-" + std::to_string(std::random_device{}()));
+  std::filesystem::create_directory(folder);
   const auto place = [&](const std::string& chain) {
     const auto result = Credentials::from_pem(key, chain);
     REQUIRE(outcome(result) == "certificate_invalid");
+    std::ofstream(folder / "key.pem") << key;
+    std::ofstream(folder / "chain.pem") << chain;
+    const auto from_files = Credentials::from_pem_files(folder / "key.pem", folder / "chain.pem");
+    REQUIRE(outcome(from_files) == "certificate_invalid");
+    CHECK(from_files.error().certificate() == result.error().certificate());
     return result.error().certificate();
   };
   CHECK(outcome(Credentials::from_pem(key, leaf + lower + upper)) == "ok");
@@ -339,6 +347,7 @@ TEST_CASE("a chain that is out of order is refused with the place", "[pki][crede
   CHECK(place(leaf + leaf) == 1U);
   CHECK(place(leaf + lower + ec.root.certificate_pem()) == 2U);
   CHECK(outcome(Credentials::from_pem(key, lower + leaf)) == "key_mismatch");
+  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("credentials say what they prove", "[pki][credentials]") {

@@ -74,6 +74,16 @@ TEST_CASE("a chain of too many certificates or octets is not even parsed", "[pki
   CHECK(store.chain_memory().judged == 1);
 }
 
+TEST_CASE("a certificate without an octet is none", "[pki][hostile]") {
+  const auto made = demo_pki::make_hierarchy("demo.example", 1);
+  const TrustStore store = store_of({made.root});
+  const std::string leaf = made.leaf.certificate_der();
+  CHECK(outcome(verify(store, {""}, options())) == "certificate_unreadable");
+  CHECK(outcome(verify(store, {leaf, ""}, options())) == "certificate_unreadable");
+  const std::vector<std::span<const std::byte>> nothing(2);
+  CHECK(outcome(store.verify(nothing, options())) == "certificate_unreadable");
+}
+
 TEST_CASE("certificates of one name do not multiply the paths that are judged", "[pki][hostile]") {
   // Every one of them may be the issuer of every other one.
   const Entity top = Entity::self_signed(ca_spec("same"), KeyType::ed25519);

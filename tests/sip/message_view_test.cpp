@@ -272,6 +272,10 @@ TEST_CASE("sips is refused, required or allowed by mode") {
   const auto mixed = judge("sips:b", sip_contact, SipsMode::enabled);
   REQUIRE(mixed);
   CHECK(mixed->status == 400);
+  CHECK(judge("sips:b", "Contact: <sips:a>, <sip:b>\r\n", SipsMode::enabled));
+  CHECK(judge("sips:b", sips_contact + sip_contact, SipsMode::enabled));
+  CHECK_FALSE(judge("sips:b", "m: \"x, <sip:y>\" <sips:a;x=1,2>;e=\",\", sips:b\r\n" + sips_contact,
+                    SipsMode::enabled));
   CHECK(mixed->warning.empty());
   CHECK_FALSE(siptls::judge_sips(*Parsed("SIP/2.0 200 OK\r\nl:0\r\n\r\n"), SipsMode::required));
 }

@@ -113,6 +113,36 @@ TEST_CASE("a refusal has the status of its mistake, and rows from behind the mis
   CHECK(tagged.find("CSeq: 7 OPTIONS\r\n") != std::string::npos);
 }
 
+TEST_CASE("a To field gets a tag exactly where it has none") {
+  struct Row {
+    const char* to;
+    bool tagged;
+  };
+  const Row rows[] = {
+      {"<sip:b@b.example>", false},
+      {"sip:b@b.example", false},
+      {"sip:b@b.example;tag=1", true},
+      {"<sip:b@b.example>;tag=1;x=\">\"", true},
+      {"\"; tag=1 <\" <sip:b@b.example>", false},
+      {"\"a \\\" ;tag=1\" <sip:b@b.example>", false},
+      {"<sip:b@b.example;tag=1>", false},
+      {"<sip:b@b.example>;tagged=1", false},
+      {"<sip:b@b.example> ; TAG = 1", true},
+      {"<sip:b@b.example>;x=y;tag=1", true},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.to);
+    const std::string answer =
+        refusal_of(kStart + kVias + "From: <sip:a@a.example>;tag=1\r\nTo: " + row.to +
+                   "\r\nCall-ID: x\r\nCSeq: 7 OPTIONS\r\n\r\n");
+    const std::string to = std::string("To: ") + row.to;
+    const auto at = answer.find(to);
+    REQUIRE(at != std::string::npos);
+    const std::string behind = answer.substr(at + to.size(), 5);
+    CHECK(behind.substr(0, row.tagged ? 2 : 5) == (row.tagged ? "\r\n" : ";tag="));
+  }
+}
+
 TEST_CASE("nothing is answered where it is not clear what would be answered") {
   const std::string good = kVias + kIdentity;
   const std::string streams[] = {
