@@ -81,6 +81,7 @@ struct Connection {
   bool paused = false;
   bool asked = false;         // the handshake waits for the host's answer
   bool to_judge = false;      // is in TransportCore::to_judge_
+  bool input_over = false;    // the peer's TCP has ended: there is nothing to read any more
   bool unpolled = false;      // hung up while nobody reads: out of the poller until then
   bool kept_input = false;    // session or framer hold input from before a pause
   bool dirty = false;         // has gathered output; is in TransportCore::dirty_

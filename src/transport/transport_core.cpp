@@ -219,12 +219,12 @@ void TransportCore::serve(const net::Ready& ready) {
       connection = find(ConnectionId{ready.key});  // it may have ended
       if (connection == nullptr) return;
     }
-    const bool unread = connection->paused || connection->asked;
-    if (unread && ready.hung_up && !connection->write_error) {
+    const net::Interest& interest = connection->interest;
+    if (ready.hung_up && !interest.read && !interest.write) {
       // Level-triggered, it would be announced again and again until somebody reads.
       poller_.remove(connection->socket.get());
       connection->unpolled = true;
-    } else if (ready.readable && connection->interest.read) {
+    } else if (ready.readable && interest.read) {
       read_from(*connection);
     }
     return;

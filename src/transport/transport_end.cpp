@@ -65,7 +65,10 @@ void TransportCore::begin_close(Connection& connection) {
   connection.phase_since = now_.mono;
   unindex_remote(connection);
   // The rest of the input is only read to find the peer's close_notify.
-  if (!connection.peer_close_seen) connection.paused = false;
+  if (!connection.peer_close_seen) {
+    connection.paused = false;
+    read_again(connection);
+  }
   if (connection.kept_input) {
     connection.kept_input = false;
     resumed_.push_back(connection.id);

@@ -49,6 +49,9 @@ void TransportCore::read_from(Connection& connection) {
                   net::io_error(got.error, "receiving from " + connection.remote.to_string()));
       return;
     case net::IoStatus::ended:
+      // Level-triggered, the end would be announced again and again.
+      connection.input_over = true;
+      update_interest(connection);
       if (auto ended = connection.session->feed_end(now_); !ended) {
         session_failed(connection, std::move(ended).error());
       } else {
@@ -178,8 +181,9 @@ void TransportCore::update_interest(Connection& connection) {
   const bool waiting = connection.session && !connection.session->pending_output().empty();
   if (connection.unpolled) return;
   const bool failed = connection.write_error != nullptr;
-  const bool unread = connection.paused || connection.asked;
-  const net::Interest wanted{!unread || failed, waiting && !failed};
+  // After a failed write the peer's last words are read, but never past a host that has paused.
+  const bool read = !connection.paused && !connection.input_over && (!connection.asked || failed);
+  const net::Interest wanted{read, waiting && !failed};
   if (wanted == connection.interest) return;
   connection.interest = wanted;
   poller_.change(connection.socket.get(), static_cast<std::uint64_t>(connection.id), wanted);

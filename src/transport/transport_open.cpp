@@ -315,7 +315,9 @@ void TransportCore::unproven_failed(Connection& connection, Error error) {
 // This address did not work; the messages wait for the next one, since none of them has gone out.
 void TransportCore::attempt_failed(Connection& connection, Error error) {
   Outgoing& outgoing = *connection.outgoing;
-  if (outgoing.next_remote >= outgoing.target.remotes.size()) {
+  // While the host has not answered, it would be asked again for another address under the same id,
+  // and a late answer to the first question would be taken for one to the second.
+  if (outgoing.next_remote >= outgoing.target.remotes.size() || connection.asked) {
     if (connection.phase == Phase::connecting) {
       outgoing.attempts.push_back({connection.remote, error});
     }
@@ -330,7 +332,7 @@ void TransportCore::attempt_failed(Connection& connection, Error error) {
     connection.socket.close();
   }
   connection.session.reset();
-  connection.asked = connection.unpolled = false;
+  connection.asked = connection.unpolled = connection.input_over = false;
   connection.write_error.reset();
   connection.write_error_until = MonoTime::max();
   try_next_remote(connection);

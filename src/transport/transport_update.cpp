@@ -62,16 +62,7 @@ Result<void> TransportCore::check_usable(const TlsContext& context, ConnectionRo
 Result<void> TransportCore::check_valid_now(const TlsContext& context) const {
   if (!context.credentials()) return {};
   if (auto trusted = check_clock(now_, context.policy().clock); !trusted) return trusted;
-  const CertificateSummary& leaf = context.credentials()->certificates().front();
-  // Validity has whole seconds and includes both ends (RFC 5280 section 4.1.2.5).
-  const auto now = std::chrono::floor<std::chrono::seconds>(now_.wall);
-  const bool early = now < leaf.not_before;
-  if (!early && now <= leaf.not_after) return {};
-  return Unexpected(early ? Errc::certificate_not_yet_valid : Errc::certificate_expired,
-                    "this side's certificate \"" + leaf.subject + "\" is valid from " +
-                        format_time(leaf.not_before) + " to " + format_time(leaf.not_after) +
-                        "; judged at " + format_time(now_.wall) + " (" +
-                        std::string(to_string(now_.standing)) + ")");
+  return context.valid_at(now_);
 }
 
 // What has taken the place of `own`, or `own`.

@@ -199,35 +199,45 @@ TEST_CASE("A client that is asked for no certificate is still for the host to ad
 
 TEST_CASE("A client whose host does not admit the first address asks again about the second") {
   for (const ProtocolVersion version : kVersions) {
-    for (const bool answers : {true, false}) {
-      CAPTURE(to_string(version), answers);
-      const auto clock = std::make_shared<ManualClock>(Clock::system()->now());
-      TransportOptions options;
-      options.clock = clock;
-      Stage stage(version, false, options);
-      Target two = target(stage.at, stage.client_context);
-      two.remotes.push_back(stage.server.listen(world().context(world().alpha.leaf)));
-      stage.client.on_event = [&](const Event&, const Seen& seen) {
-        if (seen.kind != "AuthorisePeer") return;
-        const bool first = seen.remote == stage.at;
-        if (first && !answers) return;
-        const Verdict verdict = first ? Verdict::refuse : Verdict::admit;
-        REQUIRE(stage.client.transport().authorise(seen.connection, verdict));
-      };
-      REQUIRE(stage.client.transport().send(two, octets(options_request(1))));
-      if (!answers) {
-        stage.wait_for_question();
-        settle({&stage.server, &stage.client});
-        clock->advance(options.limits.handshake_timeout);
-        stage.client.take_events();
-      }
-      stage.until([&] { return stage.server.count("Message") == 1; });
-      CHECK(kinds(stage.client) == "AuthorisePeer AuthorisePeer Connected");
-      CHECK(stage.client.last("Connected").remote == two.remotes.back());
-      answer_requests(stage.server);
-      REQUIRE(stage.client.transport().send(two, octets(options_request(2))));
-      stage.until([&] { return stage.client.count("Message") == 1; });
-    }
+    CAPTURE(to_string(version));
+    Stage stage(version, false);
+    Target two = target(stage.at, stage.client_context);
+    two.remotes.push_back(stage.server.listen(world().context(world().alpha.leaf)));
+    stage.client.on_event = [&](const Event&, const Seen& seen) {
+      if (seen.kind != "AuthorisePeer") return;
+      const Verdict verdict = seen.remote == stage.at ? Verdict::refuse : Verdict::admit;
+      REQUIRE(stage.client.transport().authorise(seen.connection, verdict));
+    };
+    REQUIRE(stage.client.transport().send(two, octets(options_request(1))));
+    stage.until([&] { return stage.server.count("Message") == 1; });
+    CHECK(kinds(stage.client) == "AuthorisePeer AuthorisePeer Connected");
+    CHECK(stage.client.last("Connected").remote == two.remotes.back());
+    answer_requests(stage.server);
+    REQUIRE(stage.client.transport().send(two, octets(options_request(2))));
+    stage.until([&] { return stage.client.count("Message") == 1; });
+  }
+}
+
+TEST_CASE("An answer that comes too late is not taken for one about another address") {
+  for (const ProtocolVersion version : kVersions) {
+    CAPTURE(to_string(version));
+    const auto clock = std::make_shared<ManualClock>(Clock::system()->now());
+    TransportOptions options;
+    options.clock = clock;
+    Stage stage(version, false, options);
+    Target two = target(stage.at, stage.client_context);
+    two.remotes.push_back(stage.server.listen(world().context(world().alpha.leaf)));
+    REQUIRE(stage.client.transport().send(two, octets(options_request(1))));
+    const ConnectionId id = stage.wait_for_question();
+    const Sender worker = stage.client.transport().sender();
+    clock->advance(options.limits.handshake_timeout);
+    stage.client.take_events();
+    REQUIRE(worker.authorise(id, Verdict::admit));
+    settle({&stage.server, &stage.client});
+    CHECK(kinds(stage.client) == "AuthorisePeer SendFailed HandshakeFailed");
+    CHECK(stage.client.last("HandshakeFailed").failed_with(Errc::handshake_timeout));
+    CHECK(stage.client.last("HandshakeFailed").remote == stage.at);
+    CHECK(stage.server.count("Connected") == 0);
   }
 }
 

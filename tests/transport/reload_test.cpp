@@ -374,3 +374,16 @@ TEST_CASE("An event that is held survives an update and a judgement of its conne
   // What had come before the judgement was handed out; nothing after it.
   CHECK(stage.server.seen.back().kind == "Closed");
 }
+
+TEST_CASE(
+    "An expired certificate of a further name is no reason to give up the old context either") {
+  Stage stage;
+  TlsContextConfig config = world().config(world().alpha.leaf, TlsPolicy::modern());
+  demo_pki::CertificateSpec spec = demo_pki::sip_spec("gamma.example");
+  spec.not_after = kIn2025;
+  config.more_credentials = {world().credentials(leaf(spec))};
+  const auto context = TlsContext::create(config);
+  REQUIRE(context);
+  const ListenerId id = stage.server.listener;
+  CHECK(reason(stage.server.transport().update(id, *context)) == "certificate_expired");
+}
