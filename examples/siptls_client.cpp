@@ -36,6 +36,7 @@ const tool::Usage kUsage{
         {"--local", "IP[:PORT]", "address to connect from"},
         {"--timeout", "DURATION", "give up without progress for that long (5s)"},
         {"--ladder", "", "print what went over the connection at the end"},
+        {"--ladder-svg", "FILE", "write the same as a picture (SVG)"},
     }),
     ""};
 
@@ -330,6 +331,28 @@ Plan read_plan(const tool::CommandLine& arguments) {
   return plan;
 }
 
+// Where the call flow is drawn. Opened before anything is sent: who asks for it in vain should know
+// before the connection is made.
+class Picture {
+ public:
+  explicit Picture(const std::optional<std::string>& path) : path_(path.value_or("")) {
+    if (path) file_.open(*path, std::ios::binary | std::ios::trunc);
+  }
+  bool is_wanted() const { return !path_.empty(); }
+  Result<void> check() const {
+    if (is_wanted() && !file_) return Unexpected(Errc::io_failed, path_ + ": cannot be written");
+    return {};
+  }
+  Result<void> write(const HandshakeTrace& trace) {
+    file_ << trace.ladder_svg() << std::flush;
+    return check();
+  }
+
+ private:
+  std::string path_;
+  std::ofstream file_;
+};
+
 int ask(const tool::CommandLine& arguments, const tool::Output& output) {
   Plan plan = read_plan(arguments);
   Result<TlsContextConfig> config =
@@ -342,6 +365,8 @@ int ask(const tool::CommandLine& arguments, const tool::Output& output) {
     if (!arguments.has("--count")) plan.count = plan.messages.size();
   }
   OptionsMaker options_maker(plan.uri, from_uri(*config));
+  Picture picture(arguments.value("--ladder-svg"));
+  if (const Result<void> good = picture.check(); !good) return output.fail(good.error());
   Result<TlsContext> context = TlsContext::create(*std::move(config));
   if (!context) return output.fail(context.error());
 
@@ -351,11 +376,15 @@ int ask(const tool::CommandLine& arguments, const tool::Output& output) {
   Result<TlsTransport> transport = TlsTransport::create(options);
   if (!transport) return output.fail(transport.error());
 
-  const auto trace = arguments.has("--ladder") ? std::make_shared<HandshakeTrace>() : nullptr;
+  const bool is_traced = arguments.has("--ladder") || picture.is_wanted();
+  const auto trace = is_traced ? std::make_shared<HandshakeTrace>() : nullptr;
   const Target target{{plan.remote}, plan.domain, *std::move(context), plan.local, trace};
   const int code = Exchange(*transport, plan, std::move(options_maker), output).run(target);
-  if (trace != nullptr) {
+  if (arguments.has("--ladder")) {
     output.event(Json{{"event", "ladder"}, {"text", trace->ladder()}}, trace->ladder());
+  }
+  if (picture.is_wanted()) {
+    if (const Result<void> done = picture.write(*trace); !done) return output.fail(done.error());
   }
   return code;
 }

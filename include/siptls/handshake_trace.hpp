@@ -43,6 +43,10 @@ class SIPTLS_API HandshakeTrace {
   // The call flow as text: one line for each entry, in the order in which they happened, with the
   // number of the IMG 2020's step where there is one.
   std::string ladder() const;
+  // The same as a picture for a report: an SVG document that stands alone (no script, no font or
+  // file of elsewhere, no ids that could meet another picture's), with the same rows. The same
+  // trace gives the same octets.
+  std::string ladder_svg() const;
 
   // For sessions: adds an entry. The step number is found here.
   void add(TraceEntry entry);

@@ -3,10 +3,10 @@
 // Immutable once made; a value with cheap copies that all sessions and threads share. To change
 // certificates, make a new one.
 //
-// Errors of create(): policy_unsupported; trust_store_empty, except for a server whose policy asks
-// for no client certificate; credentials_missing for Credentials that were moved away;
-// foreign_tls_library, out_of_memory. Whether a role has what it needs is asked when a session is
-// made.
+// Errors of create(): policy_unsupported; invalid_domain for an allowed peer that is no name;
+// trust_store_empty, except for a server whose policy asks for no client certificate;
+// credentials_missing for Credentials that were moved away; foreign_tls_library, out_of_memory.
+// Whether a role has what it needs is asked when a session is made.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +39,8 @@ struct TlsContextConfig {
   // Needed by every client, and by a server unless its policy asks for no client certificate.
   TrustStore trust;
   TlsPolicy policy = TlsPolicy::modern();
-  // Identities of peers that are let in, for both roles; empty: all that the trust store proves.
+  // Identities of peers that are let in, for both roles: domains or IP addresses. EMPTY MEANS ALL
+  // that the trust store proves: a list that lost its last name lets everybody in.
   std::vector<std::string> allowed_peers;
   // The keys of a server's tickets, where several contexts or transports shall accept each other's.
   // Null: keys of this context's own.
@@ -56,6 +57,9 @@ class SIPTLS_API TlsContext {
   const TlsPolicy& policy() const noexcept;
   const TrustStore& trust() const noexcept;
   const std::optional<Credentials>& credentials() const noexcept;
+  // Are the certificates that this side shows, the leaf of each of its credentials, valid then?
+  // Errors: `certificate_expired`, `certificate_not_yet_valid`.
+  Result<void> valid_at(const Now& now) const;
   // What an operator should know at that time: an OCSP response that is not stapled because it is
   // out of date or not for its certificate (`ocsp_response_invalid`), certificates of this side
   // that are not valid, key files that others can read. TlsTransport gives each as a Warning.

@@ -46,6 +46,23 @@ enum class UnknownServerName : std::uint8_t {
 // resumption.
 enum class Resumption : std::uint8_t { off, tickets };
 
+// What is done about TLS 1.2 peers without the extended master secret (RFC 7627). TLS 1.3 has it
+// built in.
+enum class ExtendedMasterSecret : std::uint8_t {
+  required,  // `extended_master_secret_missing` (RFC 7627 section 5.2)
+  // Such peers are served, and never resumed (RFC 7627 section 5.3): every connection is a full
+  // handshake with its own proof. What remains is that the session's secrets are not bound to the
+  // certificates, so nothing outside TLS may rely on them (section 5.4).
+  dangerous_optional,
+};
+
+// Which suites of the IMG 2020's list, by the length of their cipher's key.
+enum class SuiteStrength : std::uint8_t {
+  any,           // all that the preset has
+  only_128,      // 128 bits and nothing else
+  at_least_128,  // 128 bits and more: the same as `any`, since BoringSSL has no shorter key
+};
+
 struct SIPTLS_API TlsPolicy {
   ProtocolVersion min_version = ProtocolVersion::tls1_2;
   ProtocolVersion max_version = ProtocolVersion::tls1_3;
@@ -65,6 +82,7 @@ struct SIPTLS_API TlsPolicy {
   PeerAuthorisation authorise = PeerAuthorisation::automatic;
   UnknownServerName unknown_server_name = UnknownServerName::refuse_if_several;
   Resumption resumption = Resumption::off;
+  ExtendedMasterSecret extended_master_secret = ExtendedMasterSecret::required;
   // `off`: some providers refuse a handshake that offers it.
   Alpn alpn = Alpn::off;
 
@@ -77,6 +95,10 @@ struct SIPTLS_API TlsPolicy {
   // are ECDHE. Its static RSA suites must not be used (RFC 10015 section 4); a host that has to
   // meet a peer without any other adds 0x009C, 0x009D, 0x002F or 0x0035 to cipher_suites by name.
   static TlsPolicy img2020();
+  // The same, narrowed to suites of that strength. That can be because TLS 1.2 is the only version
+  // here: the suites of TLS 1.3 cannot be chosen, so a host that raises max_version gets those with
+  // 256 bits as well.
+  static TlsPolicy img2020(SuiteStrength strength);
 };
 
 }  // namespace siptls

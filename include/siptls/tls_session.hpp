@@ -18,8 +18,9 @@
 // Ownership: move-only; one thread at a time. Holds its TlsContext.
 // Errors: when a call returns an error that ends the connection, the alert that goes to the peer is
 // already in pending_output(); every later call returns the same error. Reasons: categories
-// certificate, clock, peer_protocol, peer_alert, incompatible; `handshake_timeout`, `truncated`,
-// `connection_closed`, `handshake_not_complete`, `out_of_memory`.
+// certificate, clock, peer_protocol, peer_alert, incompatible; `handshake_timeout`,
+// `handshake_too_large`, `truncated`, `connection_closed`, `handshake_not_complete`,
+// `out_of_memory`.
 #pragma once
 
 #include <chrono>
@@ -128,7 +129,9 @@ class SIPTLS_API TlsSession {
   Result<void> authorise(Verdict verdict, const Now& now);
   // What is to be signed, in state `signing`; null in others.
   const SignatureRequest* wanted_signature() const noexcept;
-  // The signature; an empty one says that there is none (`signature_unavailable`).
+  // The signature as TLS carries it: ECDSA as DER, RSA-PSS with a salt as long as the digest. An
+  // empty one says that there is none, and one that does not fit the certificate is the signer's
+  // mistake: `signature_unavailable`.
   Result<void> complete_signature(std::span<const std::byte> signature, const Now& now);
 
   // Judges the peer of an established session again: its chain, names and the list of allowed

@@ -138,9 +138,7 @@ Result<std::unique_ptr<Passphrase>> ask(const PemBlock& block, const PassphraseS
     return Unexpected(Errc::passphrase_required,
                       where(block) + " is encrypted, and no passphrase was given");
   }
-  auto passphrase = std::make_unique<Passphrase>(std::move(*text));
-  // A short text stays behind in the string that it was moved from.
-  text->resize(text->capacity());
+  auto passphrase = std::make_unique<Passphrase>(*text);
   OPENSSL_cleanse(text->data(), text->size());
   return passphrase;
 }

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <iterator>
 
 namespace siptls {
 namespace {
@@ -71,10 +70,6 @@ std::optional<std::uint8_t> step_of(const TraceEntry& entry) noexcept {
   return std::nullopt;
 }
 
-// The arrow between the two sides, 20 columns wide.
-constexpr std::string_view kToServer = "------------------->";
-constexpr std::string_view kToClient = "<-------------------";
-
 }  // namespace
 
 std::string TraceEntry::name() const {
@@ -111,22 +106,6 @@ void HandshakeTrace::set_version(ProtocolVersion version) noexcept {
   version_ = version;
   if (version != ProtocolVersion::tls1_3) return;
   for (TraceEntry& entry : entries_) entry.img2020_step.reset();
-}
-
-std::string HandshakeTrace::ladder() const {
-  // The names stand over the ends of the arrows.
-  std::string text =
-      fmt::format("      {:<24}client        server\n", version_ ? to_string(*version_) : "TLS");
-  auto out = std::back_inserter(text);
-  for (const TraceEntry& entry : entries_) {
-    const std::string number =
-        entry.img2020_step ? std::to_string(static_cast<unsigned>(*entry.img2020_step)) : "";
-    const bool to_server = entry.direction == TraceDirection::client_to_server;
-    fmt::format_to(out, "  {:>2}  {:<24}{}  {} octets{}\n", number, entry.name(),
-                   to_server ? kToServer : kToClient, entry.size, entry.fatal ? ", fatal" : "");
-  }
-  if (left_out_ > 0) fmt::format_to(out, "      and {} more\n", left_out_);
-  return text;
 }
 
 }  // namespace siptls

@@ -116,10 +116,19 @@ ssl_private_key_result_t complete(SSL* ssl, std::uint8_t* out, std::size_t* out_
   TlsSessionImpl& session = session_of(ssl);
   const std::vector<std::uint8_t>* const signature = session.signature();
   if (signature == nullptr) return ssl_private_key_retry;
-  if (signature->empty() || signature->size() > max_out) {
-    session.refuse(Error(Errc::signature_unavailable,
-                         signature->empty() ? "the signer did not sign"
-                                            : "the signature is longer than the key allows"));
+  const auto good = judged([&]() -> Result<void> {
+    if (signature->empty()) {
+      return Unexpected(Errc::signature_unavailable, "the signer did not sign");
+    }
+    const pki::ErrorQueueScope errors;
+    if (signature->size() <= max_out && session.is_wanted_signature(*signature)) return {};
+    return Unexpected(
+        Errc::signature_unavailable,
+        "what the signer gave is not a signature of what was asked for, by the key of "
+        "this side's certificate");
+  });
+  if (!good) {
+    session.refuse(good.error());
     return ssl_private_key_failure;
   }
   std::copy(signature->begin(), signature->end(), out);

@@ -1,6 +1,9 @@
 // What a TlsSession shows of itself: which certificate, and signatures by keys that are held
 // elsewhere.
 #include <fmt/format.h>
+#include <openssl/digest.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
 
 #include "pki/credentials_impl.hpp"
 #include "tls/client_hello.hpp"
@@ -57,6 +60,26 @@ void TlsSessionImpl::want_signature(std::uint16_t scheme, std::span<const std::u
   handshake_->wanted_signature = std::move(request);
 }
 
+bool TlsSessionImpl::is_wanted_signature(std::span<const std::uint8_t> signature) const {
+  const SignatureRequest& request = *handshake_->wanted_signature;
+  const auto& credentials = CredentialsImpl::of(context().shown(handshake_->shown).credentials);
+  const auto key = pki::public_key(credentials.certificates()[0].x509());
+  const EVP_MD* const digest = SSL_get_signature_algorithm_digest(request.scheme);
+  bssl::ScopedEVP_MD_CTX context;
+  EVP_PKEY_CTX* parameters = nullptr;  // owned by the context
+  if (!key || !EVP_DigestVerifyInit(context.get(), &parameters, digest, nullptr, key.get())) {
+    return false;
+  }
+  if (SSL_is_signature_algorithm_rsa_pss(request.scheme) &&
+      (!EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING) ||
+       !EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, -1))) {
+    return false;
+  }
+  const auto* const input = reinterpret_cast<const std::uint8_t*>(request.input.data());
+  return EVP_DigestVerify(context.get(), signature.data(), signature.size(), input,
+                          request.input.size()) == 1;
+}
+
 const std::vector<std::uint8_t>* TlsSessionImpl::signature() const noexcept {
   return handshake_ && handshake_->signature ? &*handshake_->signature : nullptr;
 }
@@ -74,7 +97,6 @@ Result<void> TlsSessionImpl::complete_signature(std::span<const std::byte> signa
   }
   const tls::CallScope scope(now);
   state_ = SessionState::handshaking;
-  handshake_->wanted_signature.reset();
   const auto* const first = reinterpret_cast<const std::uint8_t*>(signature.data());
   handshake_->signature.emplace(first, first + signature.size());
   return advance_handshake(now);

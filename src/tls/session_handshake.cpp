@@ -19,6 +19,9 @@ namespace {
 constexpr std::uint8_t kServerHello = 2;
 constexpr std::uint8_t kNewSessionTicket = 4;
 constexpr std::uint8_t kCertificateRequest = 13;
+// BoringSSL lets a message have 100 KiB (a chain of certificates), and does not count the records
+// that it comes in, nor the messages.
+constexpr std::size_t kMaxHandshakeOctets = 128 * 1024;
 constexpr std::uint16_t kExtendedMasterSecret = 23;
 constexpr std::uint16_t kAlpn = 16;
 constexpr std::uint16_t kRenegotiationInfo = 0xff01;
@@ -98,6 +101,12 @@ bool TlsSessionImpl::ends_with_plain_alert() const noexcept {
          std::equal(kFatalAlert.begin(), kFatalAlert.end(), handshake_->last_octets.begin());
 }
 
+bool TlsSessionImpl::count_handshake_octets(std::size_t count) noexcept {
+  if (!handshake_) return true;
+  handshake_->taken += count;
+  return handshake_->taken <= kMaxHandshakeOctets;
+}
+
 Result<void> TlsSessionImpl::advance_handshake(const Now& now) {
   if (now.mono >= handshake_->deadline) return on_deadline(now);
   const int result = SSL_do_handshake(ssl_.get());
@@ -161,6 +170,10 @@ Result<void> TlsSessionImpl::establish() {
   return {};
 }
 
+bool TlsSessionImpl::needs_extended_master_secret() const noexcept {
+  return context().config().policy.extended_master_secret == ExtendedMasterSecret::required;
+}
+
 // What BoringSSL lets pass and siptls does not.
 Result<void> TlsSessionImpl::check_negotiated() const {
   const std::string_view peer = role_ == Role::client ? "server" : "client";
@@ -168,7 +181,7 @@ Result<void> TlsSessionImpl::check_negotiated() const {
     if (!SSL_get_secure_renegotiation_support(ssl_.get())) {
       return Unexpected(insecure_renegotiation(peer));
     }
-    if (!SSL_get_extms_support(ssl_.get())) {
+    if (needs_extended_master_secret() && !SSL_get_extms_support(ssl_.get())) {
       return Unexpected(extended_master_secret_missing(peer));
     }
   }
@@ -221,9 +234,11 @@ Result<void> TlsSessionImpl::judge_client_hello(const SSL_CLIENT_HELLO& hello) {
       policy.max_version == ProtocolVersion::tls1_3 && offered->offers_version(TLS1_3_VERSION);
   if (newer || policy.min_version != ProtocolVersion::tls1_2) return {};
   if (!offered->secure_renegotiation) return Unexpected(insecure_renegotiation("client"));
-  if (!offered->extended_master_secret) {
-    return Unexpected(extended_master_secret_missing("client"));
-  }
+  if (offered->extended_master_secret) return {};
+  if (needs_extended_master_secret()) return Unexpected(extended_master_secret_missing("client"));
+  // No ticket is taken and none is given: BoringSSL would resume a session without it, which a
+  // server should not (RFC 7627 section 5.3).
+  SSL_set_options(hello.ssl, SSL_OP_NO_TICKET);
   return {};
 }
 
@@ -285,6 +300,11 @@ Error TlsSessionImpl::explain_alert(std::uint8_t alert) const {
 
 Error TlsSessionImpl::explain_failure(const tls::LibraryFailure& failure, int ssl_error) {
   if (handshake_ && handshake_->refusal) return *std::move(handshake_->refusal);
+  if (handshake_ && handshake_->taken > kMaxHandshakeOctets) {
+    return Error(Errc::handshake_too_large,
+                 fmt::format("the peer sent more than {} octets and the handshake is not done, {}",
+                             kMaxHandshakeOctets, phase()));
+  }
   if (!received_alert_ && ends_with_plain_alert()) {
     received_alert_ = handshake_->last_octets.back();
   }

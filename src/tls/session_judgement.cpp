@@ -84,7 +84,7 @@ Result<void> TlsSessionImpl::authorise(Verdict verdict, const Now& now) {
   state_ = SessionState::handshaking;
   handshake_->answer = verdict == Verdict::admit ? Answer::admit : Answer::refuse;
   if (!handshake_->ended) return advance_handshake(now);
-  if (verdict == Verdict::refuse) {
+  if (verdict != Verdict::admit) {
     return fail(Error(Errc::peer_not_authorised, "the host refused the peer"));
   }
   return establish();
@@ -106,6 +106,8 @@ void TlsSessionImpl::offer_session(const std::string& scope, const Now& now) {
 
 void TlsSessionImpl::keep_session(bssl::UniquePtr<SSL_SESSION> session) {
   if (!resumption_key_) return;
+  // RFC 7627 section 5.3: without the extended master secret there is nothing to resume safely.
+  if (!SSL_get_extms_support(ssl_.get())) return;
   context().session_memory().put(*resumption_key_, std::move(session));
 }
 

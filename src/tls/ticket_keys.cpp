@@ -1,8 +1,10 @@
 #include "tls/ticket_keys.hpp"
 
+#include <fmt/format.h>
 #include <openssl/aead.h>
 #include <openssl/mem.h>
 #include <openssl/rand.h>
+#include <openssl/sha.h>
 
 #include <algorithm>
 #include <new>
@@ -17,6 +19,47 @@ namespace {
 
 constexpr std::size_t kNameSize = 16;
 constexpr std::size_t kNonceSize = 12;
+
+// An export: these eight octets, the format's version, the number of keys, each key's name and
+// secret, newest first, and the SHA-256 of all that, which shows a file that was cut or altered.
+constexpr std::array<std::uint8_t, 8> kMagic = {'s', 'i', 'p', 't', 'l', 's', 't', 'k'};
+constexpr std::uint8_t kFormatVersion = 1;
+constexpr std::size_t kHeaderSize = kMagic.size() + 2;
+constexpr std::size_t kSecretSize = 32;
+constexpr std::size_t kKeySize = kNameSize + kSecretSize;
+constexpr std::size_t kMostExported = 255;
+
+Unexpected no_export(std::string evidence) {
+  return Unexpected(Errc::invalid_argument, "no exported ticket keys: " + std::move(evidence));
+}
+
+// What an export is before its keys are read.
+Result<void> check_export(std::span<const std::uint8_t> exported) {
+  if (exported.size() < kHeaderSize) {
+    return no_export(
+        fmt::format("{} octets, and the header alone has {}", exported.size(), kHeaderSize));
+  }
+  if (!std::equal(kMagic.begin(), kMagic.end(), exported.begin())) {
+    return no_export("they begin with other octets");
+  }
+  const std::uint8_t version = exported[kMagic.size()];
+  if (version != kFormatVersion) {
+    return no_export(fmt::format("format {}, and only {} is known", version, kFormatVersion));
+  }
+  const std::size_t count = exported[kMagic.size() + 1];
+  const std::size_t expected = kHeaderSize + count * kKeySize + SHA256_DIGEST_LENGTH;
+  if (count == 0 || exported.size() != expected) {
+    return no_export(
+        fmt::format("{} keys need {} octets, found {}", count, expected, exported.size()));
+  }
+  std::array<std::uint8_t, SHA256_DIGEST_LENGTH> digest{};
+  const auto content = exported.first(expected - digest.size());
+  SHA256(content.data(), content.size(), digest.data());
+  if (!std::equal(digest.begin(), digest.end(), exported.last(digest.size()).begin())) {
+    return no_export("the checksum is wrong");
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -37,6 +80,70 @@ Result<std::shared_ptr<TicketKeyRing>> TicketKeyRing::create(const TicketKeyOpti
 
 void TicketKeyRing::rotate() { keys_->rotate(std::nullopt); }
 
+Result<std::vector<std::byte>> TicketKeyRing::export_keys() {
+  try {
+    return keys_->export_keys();
+  } catch (const std::bad_alloc&) {
+    return Unexpected(Errc::out_of_memory);
+  }
+}
+
+Result<void> TicketKeyRing::import_keys(std::span<const std::byte> exported) {
+  try {
+    return keys_->import_keys(exported);
+  } catch (const std::bad_alloc&) {
+    return Unexpected(Errc::out_of_memory);
+  }
+}
+
+Result<std::vector<std::byte>> TicketKeys::export_keys() {
+  const std::lock_guard lock(mutex_);
+  if (keys_.empty()) rotate_locked(std::nullopt);
+  const std::size_t count = std::min(keys_.size(), kMostExported);
+  // Of its final size from the beginning: a vector that grew would leave keys behind.
+  std::vector<std::byte> exported(kHeaderSize + count * kKeySize + SHA256_DIGEST_LENGTH);
+  auto* const begin = reinterpret_cast<std::uint8_t*>(exported.data());
+  std::uint8_t* to = std::copy(kMagic.begin(), kMagic.end(), begin);
+  *to++ = kFormatVersion;
+  *to++ = static_cast<std::uint8_t>(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    to = std::copy(keys_[i].name.begin(), keys_[i].name.end(), to);
+    to = std::copy(keys_[i].secret.octets.begin(), keys_[i].secret.octets.end(), to);
+  }
+  SHA256(begin, static_cast<std::size_t>(to - begin), to);
+  return exported;
+}
+
+Result<std::deque<TicketKeys::Key>> TicketKeys::parse(std::span<const std::uint8_t> exported,
+                                                      std::size_t most) {
+  if (auto good = check_export(exported); !good) return Unexpected(std::move(good).error());
+  const std::size_t count = std::min<std::size_t>(exported[kMagic.size() + 1], most);
+  std::deque<Key> keys;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto octets = exported.subspan(kHeaderSize + i * kKeySize, kKeySize);
+    Key& key = keys.emplace_back();
+    std::copy_n(octets.begin(), kNameSize, key.name.begin());
+    std::copy_n(octets.begin() + kNameSize, kSecretSize, key.secret.octets.begin());
+    key.set_cipher();
+    if (!key.cipher) return Unexpected(Errc::out_of_memory);
+  }
+  return keys;
+}
+
+Result<void> TicketKeys::import_keys(std::span<const std::byte> exported) {
+  auto keys = parse({reinterpret_cast<const std::uint8_t*>(exported.data()), exported.size()},
+                    options_.keys);
+  if (!keys) return Unexpected(std::move(keys).error());
+  const std::lock_guard lock(mutex_);
+  keys_.swap(*keys);
+  return {};
+}
+
+void TicketKeys::Key::set_cipher() {
+  cipher.reset(EVP_AEAD_CTX_new(EVP_aead_aes_256_gcm(), secret.octets.data(), secret.octets.size(),
+                                EVP_AEAD_DEFAULT_TAG_LENGTH));
+}
+
 void TicketKeys::rotate(std::optional<MonoTime> now) {
   const std::lock_guard lock(mutex_);
   rotate_locked(now);
@@ -44,12 +151,9 @@ void TicketKeys::rotate(std::optional<MonoTime> now) {
 
 void TicketKeys::rotate_locked(std::optional<MonoTime> now) {
   Key key;
-  std::array<std::uint8_t, 32> secret{};
   RAND_bytes(key.name.data(), key.name.size());
-  RAND_bytes(secret.data(), secret.size());
-  key.cipher.reset(EVP_AEAD_CTX_new(EVP_aead_aes_256_gcm(), secret.data(), secret.size(),
-                                    EVP_AEAD_DEFAULT_TAG_LENGTH));
-  OPENSSL_cleanse(secret.data(), secret.size());
+  RAND_bytes(key.secret.octets.data(), key.secret.octets.size());
+  key.set_cipher();
   key.since = now;
   keys_.push_front(std::move(key));
   while (keys_.size() > options_.keys) keys_.pop_back();

@@ -1,6 +1,8 @@
 // The inside of a TicketKeyRing: seals and opens tickets.
 #pragma once
 
+#include <openssl/aead.h>
+#include <openssl/mem.h>
 #include <openssl/ssl.h>
 
 #include <array>
@@ -8,7 +10,9 @@
 #include <cstdint>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <span>
+#include <vector>
 
 #include "pki/boringssl_compat.hpp"
 #include "siptls/clock.hpp"
@@ -24,6 +28,8 @@ class TicketKeys {
   explicit TicketKeys(const TicketKeyOptions& options) : options_(options) {}
   // A new key, which is the one for new tickets; keys beyond TicketKeyOptions::keys go.
   void rotate(std::optional<MonoTime> now);
+  Result<std::vector<std::byte>> export_keys();
+  Result<void> import_keys(std::span<const std::byte> exported);
 
   static constexpr std::size_t kOverhead = 16 + 12 + 16;
   // False if memory is short or `out` is too small.
@@ -34,12 +40,24 @@ class TicketKeys {
             std::size_t& out_size, const Now& now);
 
  private:
+  // Wiped when it goes.
+  struct Secret {
+    Secret() = default;
+    Secret(const Secret&) = default;
+    Secret& operator=(const Secret&) = default;
+    ~Secret() { OPENSSL_cleanse(octets.data(), octets.size()); }
+    std::array<std::uint8_t, 32> octets{};
+  };
   struct Key {
     std::array<std::uint8_t, 16> name{};
+    Secret secret;  // for export_keys()
     bssl::UniquePtr<EVP_AEAD_CTX> cipher;
     std::optional<MonoTime> since;  // of the first use; a key of rotate() has none yet
+
+    void set_cipher();
   };
 
+  static Result<std::deque<Key>> parse(std::span<const std::uint8_t> exported, std::size_t most);
   void rotate_locked(std::optional<MonoTime> now);
   void rotate_if_due(MonoTime now);
 

@@ -130,6 +130,7 @@ const TrustStore& TlsContext::trust() const noexcept { return impl_->config().tr
 const std::optional<Credentials>& TlsContext::credentials() const noexcept {
   return impl_->config().credentials;
 }
+Result<void> TlsContext::valid_at(const Now& now) const { return impl_->valid_at(now); }
 std::vector<Error> TlsContext::warnings(const Now& now) const { return impl_->warnings(now); }
 std::uint64_t TlsContext::id() const noexcept { return impl_->id(); }
 
@@ -148,6 +149,7 @@ Result<void> TlsContextImpl::build() {
                       "only a server whose policy asks for no client certificate can do without "
                       "a trust store");
   }
+  if (auto names = check_allowed_peers(); !names) return names;
   ssl_context_.reset(SSL_CTX_new(TLS_with_buffers_method()));
   if (!ssl_context_ || buffer_pool() == nullptr) return Unexpected(Errc::out_of_memory);
   SSL_CTX_set0_buffer_pool(ssl_context_.get(), buffer_pool());
@@ -160,6 +162,15 @@ Result<void> TlsContextImpl::build() {
   if (auto set = set_application_protocol(); !set) return set;
   if (auto set = set_resumption(); !set) return set;
   set_callbacks();
+  return {};
+}
+
+Result<void> TlsContextImpl::check_allowed_peers() const {
+  for (const std::string& name : config_.allowed_peers) {
+    if (const auto reference = pki::Reference::parse(name); !reference) {
+      return Unexpected(Errc::invalid_domain, "allowed peers: " + reference.error().evidence());
+    }
+  }
   return {};
 }
 
@@ -251,6 +262,20 @@ Result<void> TlsContextImpl::add_credentials(const Credentials& credentials) {
   return {};
 }
 
+// Can these be chosen by a name that no earlier ones have?
+Result<void> TlsContextImpl::check_choice(const Credentials& credentials) const {
+  const auto identities = credentials.identities();
+  for (const Identity& identity : identities) {
+    if (!find_by_name(identity.name)) return {};
+  }
+  return unsupported(
+      fmt::format("more_credentials: those of \"{}\" would never be shown, since "
+                  "earlier ones have each of their names ({})",
+                  credentials.certificates().empty() ? std::string("nobody")
+                                                     : credentials.certificates().front().subject,
+                  pki::list_identities(identities)));
+}
+
 Result<void> TlsContextImpl::set_credentials() {
   if (!config_.credentials) {
     if (config_.more_credentials.empty()) return {};
@@ -259,6 +284,7 @@ Result<void> TlsContextImpl::set_credentials() {
   }
   if (auto added = add_credentials(*config_.credentials); !added) return added;
   for (const Credentials& more : config_.more_credentials) {
+    if (auto choice = check_choice(more); !choice) return choice;
     if (auto added = add_credentials(more); !added) return added;
   }
   const CredentialsImpl& first = CredentialsImpl::of(*config_.credentials);
@@ -356,6 +382,14 @@ std::array<std::uint8_t, 32> TlsContextImpl::resumption_context(std::string_view
     text.append(leaf.begin(), leaf.end());
   }
   return pki::fingerprint_of(pki::as_octets(text));
+}
+
+Result<void> TlsContextImpl::valid_at(const Now& now) const {
+  for (const Shown& shown : shown_) {
+    auto valid = check_own_validity(shown.credentials.certificates().front(), now);
+    if (!valid) return valid;
+  }
+  return {};
 }
 
 std::vector<Error> TlsContextImpl::warnings(const Now& now) const {

@@ -53,6 +53,7 @@ class TlsContextImpl {
   // Equal for contexts that judge clients alike and show the same certificate.
   std::array<std::uint8_t, 32> resumption_context(std::string_view scope, std::size_t shown) const;
 
+  Result<void> valid_at(const Now& now) const;
   std::vector<Error> warnings(const Now& now) const;
 
  private:
@@ -65,6 +66,8 @@ class TlsContextImpl {
   Result<void> set_groups();
   Result<void> set_signature_schemes();
   Result<void> add_credentials(const Credentials& credentials);
+  Result<void> check_allowed_peers() const;
+  Result<void> check_choice(const Credentials& credentials) const;
   Result<void> set_credentials();
   Result<void> set_resumption();
   Result<void> set_application_protocol();

@@ -35,6 +35,18 @@ void append_if(std::vector<std::uint16_t>& to, const List& codes, Condition cond
   std::copy_if(codes.begin(), codes.end(), std::back_inserter(to), condition);
 }
 
+bool has_strength(const CipherSuite& suite, SuiteStrength wanted) noexcept {
+  switch (wanted) {
+    case SuiteStrength::only_128:
+      return suite.strength_bits == 128;
+    case SuiteStrength::at_least_128:
+      return suite.strength_bits >= 128;
+    case SuiteStrength::any:
+      break;
+  }
+  return true;
+}
+
 bool has_group(std::uint16_t code) { return tls::library_group_name(code) != nullptr; }
 
 }  // namespace
@@ -53,7 +65,9 @@ TlsPolicy TlsPolicy::interop() {
   return policy;
 }
 
-TlsPolicy TlsPolicy::img2020() {
+TlsPolicy TlsPolicy::img2020() { return img2020(SuiteStrength::any); }
+
+TlsPolicy TlsPolicy::img2020(SuiteStrength strength) {
   TlsPolicy policy = modern();
   policy.max_version = ProtocolVersion::tls1_2;
   // TLS 1.2 has no hybrid groups and never will (RFC 9851).
@@ -63,7 +77,8 @@ TlsPolicy TlsPolicy::img2020() {
   for (const CipherSuite& suite : siptls::cipher_suites()) {
     // The list's four static RSA suites that the library has are left out: RFC 10015 section 4.
     if (suite.in_img2020_list && suite.status != SuiteStatus::refused &&
-        suite.key_exchange == "ECDHE" && tls::library_has_suite(suite.code)) {
+        suite.key_exchange == "ECDHE" && has_strength(suite, strength) &&
+        tls::library_has_suite(suite.code)) {
       policy.cipher_suites.push_back(suite.code);
     }
   }

@@ -6,7 +6,6 @@
 #include "pki/identity.hpp"
 #include "tls/session_callbacks.hpp"
 #include "tls/session_clock.hpp"
-#include "tls/session_storage.hpp"
 #include "tls/tls_session_impl.hpp"
 
 namespace siptls {
@@ -46,7 +45,7 @@ Result<TlsSession> TlsSession::server(const TlsContext& context, const Now& now,
 Result<void> TlsSession::feed(std::span<const std::byte> ciphertext, const Now& now) {
   return guarded([&] { return impl_->feed(ciphertext, now); });
 }
-void TlsSession::keep_input() { impl_->wire().input.keep(); }
+void TlsSession::keep_input() { impl_->keep_input(); }
 Result<void> TlsSession::feed_end(const Now& now) {
   return guarded([&] { return impl_->feed_end(now); });
 }
@@ -89,18 +88,6 @@ std::optional<MonoTime> TlsSession::next_deadline() const noexcept {
 Result<void> TlsSession::on_deadline(const Now& now) {
   return guarded([&] { return impl_->on_deadline(now); });
 }
-
-namespace tls {
-
-std::vector<std::byte> release_storage(TlsSession& session) noexcept {
-  return TlsSessionImpl::of(session).wire().output.release_storage();
-}
-
-void adopt_storage(TlsSession& session, std::vector<std::byte>&& storage) noexcept {
-  TlsSessionImpl::of(session).wire().output.adopt_storage(std::move(storage));
-}
-
-}  // namespace tls
 
 Result<TlsSession> TlsSessionImpl::client(const TlsContext& context, const std::string& domain,
                                           const Now& now, const SessionOptions& options) {
@@ -203,6 +190,15 @@ Result<void> TlsSessionImpl::feed(std::span<const std::byte> ciphertext, const N
     return {};
   }
   return advance_handshake(now);
+}
+
+void TlsSessionImpl::keep_input() noexcept {
+  try {
+    wire_.input.keep();
+  } catch (const std::bad_alloc&) {
+    // What is lost cannot be made good: the session has failed, as its next call tells.
+    static_cast<void>(fail(Error(Errc::out_of_memory, "no memory for unread input")));
+  }
 }
 
 Result<void> TlsSessionImpl::feed_end(const Now& now) {

@@ -31,6 +31,7 @@ class TlsSessionImpl {
 
   // The functions of TlsSession.
   Result<void> feed(std::span<const std::byte> ciphertext, const Now& now);
+  void keep_input() noexcept;
   Result<void> feed_end(const Now& now);
   Result<std::span<const std::byte>> next_plaintext(std::span<std::byte> buffer, const Now& now);
   Result<void> send(std::span<const std::byte> plaintext, const Now& now);
@@ -61,7 +62,11 @@ class TlsSessionImpl {
   void note_sent_alert(std::uint8_t alert) noexcept { sent_alert_ = alert; }
   void note_received_alert(std::uint8_t alert) noexcept { received_alert_ = alert; }
   void note_message(const tls::WireMessage& message);
+  // Of the peer, as BoringSSL takes them; false when that is more than a handshake may have.
+  bool count_handshake_octets(std::size_t count) noexcept;
   void want_signature(std::uint16_t scheme, std::span<const std::uint8_t> input);
+  // Is `signature` what was asked for? A signer's mistake shall not look like the peer's.
+  bool is_wanted_signature(std::span<const std::uint8_t> signature) const;
   // What complete_signature() brought; null while it is waited for.
   const std::vector<std::uint8_t>* signature() const noexcept;
   void keep_session(bssl::UniquePtr<SSL_SESSION> session);
@@ -78,6 +83,7 @@ class TlsSessionImpl {
     std::array<std::uint8_t, 16> first_octets{};
     std::array<std::uint8_t, 7> last_octets{};
     std::size_t received = 0;
+    std::size_t taken = 0;         // by BoringSSL
     Answer answer = Answer::none;  // of the host, about the peer
     bool ended = false;            // BoringSSL has done its part
     std::optional<SignatureRequest> wanted_signature;
@@ -97,6 +103,7 @@ class TlsSessionImpl {
   Result<void> advance_handshake(const Now& now);
   Result<void> finish_handshake();
   Result<void> establish();
+  bool needs_extended_master_secret() const noexcept;
   Result<void> check_negotiated() const;
   Result<void> choose_credentials(const SSL_CLIENT_HELLO& hello);
   Result<void> use_scope();

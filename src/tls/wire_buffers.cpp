@@ -10,6 +10,15 @@
 
 namespace siptls::tls {
 
+namespace {
+
+// Storage that the thread's sessions hand on to each other: one that has nothing to say keeps none,
+// and one that has something to say allocates nothing.
+thread_local std::vector<std::byte> spare;
+constexpr std::size_t kLargestSpare = std::size_t{256} * 1024;
+
+}  // namespace
+
 void InputBuffer::lend(std::span<const std::byte> octets) {
   keep();
   lent_ = octets;
@@ -27,7 +36,7 @@ void InputBuffer::keep() {
 
 void InputBuffer::drop() noexcept {
   lent_ = {};
-  kept_ = {};
+  std::vector<std::byte>().swap(kept_);
   kept_begin_ = 0;
 }
 
@@ -41,7 +50,7 @@ std::size_t InputBuffer::read(std::span<std::byte> to) noexcept {
     kept_begin_ += count;
     // Copies are rare and an idle session keeps nothing.
     if (kept_begin_ == kept_.size()) {
-      kept_ = {};
+      std::vector<std::byte>().swap(kept_);
       kept_begin_ = 0;
     }
   } else {
@@ -57,6 +66,7 @@ void OutputBuffer::append(std::span<const std::byte> octets) {
 }
 
 void OutputBuffer::reserve(std::size_t more) {
+  if (octets_.capacity() == 0) octets_.swap(spare);
   const std::size_t needed = octets_.size() + more;
   if (needed <= octets_.capacity()) return;
   // Moving the unread part to the front pays when at least as much was consumed as must be moved.
@@ -68,7 +78,16 @@ void OutputBuffer::reserve(std::size_t more) {
 
 void OutputBuffer::consume(std::size_t octets) noexcept {
   begin_ += std::min(octets, octets_.size() - begin_);
-  if (begin_ == octets_.size()) compact();
+  if (begin_ == octets_.size()) give_up();
+}
+
+void OutputBuffer::give_up() noexcept {
+  begin_ = 0;
+  octets_.clear();
+  if (octets_.capacity() > spare.capacity() && octets_.capacity() <= kLargestSpare) {
+    octets_.swap(spare);
+  }
+  std::vector<std::byte>().swap(octets_);
 }
 
 void OutputBuffer::compact() noexcept {
@@ -80,30 +99,16 @@ void OutputBuffer::compact() noexcept {
   begin_ = 0;
 }
 
-std::vector<std::byte> OutputBuffer::release_storage() noexcept {
-  std::vector<std::byte> storage;
-  if (pending().empty()) {
-    storage.swap(octets_);
-    storage.clear();
-    begin_ = 0;
-  }
-  return storage;
-}
-
-void OutputBuffer::adopt_storage(std::vector<std::byte>&& storage) noexcept {
-  if (octets_.capacity() != 0) return;
-  octets_ = std::move(storage);
-  octets_.clear();
-  begin_ = 0;
-}
-
 namespace {
 
 int bio_read(BIO* bio, char* to, int length) {
   BIO_clear_retry_flags(bio);
   if (length <= 0) return 0;
-  const std::size_t count = session_of(bio).wire().input.read(
+  TlsSessionImpl& session = session_of(bio);
+  const std::size_t count = session.wire().input.read(
       {reinterpret_cast<std::byte*>(to), static_cast<std::size_t>(length)});
+  // An error that is no retry ends the handshake.
+  if (!session.count_handshake_octets(count)) return -1;
   if (count == 0) {
     BIO_set_retry_read(bio);
     return -1;

@@ -31,8 +31,8 @@ class InputBuffer {
   std::size_t kept_begin_ = 0;
 };
 
-// What the peer is to get. Cheap to consume from the front; its storage can be taken away from a
-// session that has nothing to say.
+// What the peer is to get. Cheap to consume from the front; has storage only while something is
+// pending.
 class OutputBuffer {
  public:
   std::span<const std::byte> pending() const noexcept {
@@ -43,13 +43,9 @@ class OutputBuffer {
   void consume(std::size_t octets) noexcept;
   std::uint64_t total() const noexcept { return total_; }
 
-  // An empty vector without storage while there is pending output.
-  std::vector<std::byte> release_storage() noexcept;
-  // Taken if this buffer has no storage of its own.
-  void adopt_storage(std::vector<std::byte>&& storage) noexcept;
-
  private:
   void compact() noexcept;
+  void give_up() noexcept;
 
   std::vector<std::byte> octets_;
   std::size_t begin_ = 0;

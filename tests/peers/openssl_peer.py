@@ -1,36 +1,57 @@
 #!/usr/bin/env python3
 """OpenSSL's s_client as caller of siptls-server, and its s_server as server for siptls-client."""
 
+import os
 import re
 import subprocess
 
 from certificates import authority, make_with_openssl
 from peers import (CLIENT, SERVER, VERSIONS, Process, check_answer, check_proof, check_refusal,
-                   find_message, header, main, make_answer, make_options, require, siptls_client,
+                   find_message, folder, header, main, make_answer, make_options, require, siptls_client,
                    siptls_server, start_listener, tool)
 
 OPTIONS = {"TLS 1.2": "-tls1_2", "TLS 1.3": "-tls1_3"}
 OUTPUT = {"TLS 1.2": "TLSv1.2", "TLS 1.3": "TLSv1.3"}
 ALERT_48 = r"alert unknown ca.*SSL alert number 48"
+ALERT_40 = r"alert handshake failure.*SSL alert number 40"
 ALERT_42 = r"alert bad certificate.*SSL alert number 42"
 SUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 
 
-def s_client(port, credentials, version, *options):
+# s_client and s_server read this where their command lines have no such option.
+WITHOUT_EXTENDED_MASTER_SECRET = """openssl_conf = all
+[all]
+ssl_conf = tls
+[tls]
+system_default = defaults
+[defaults]
+Options = -ExtendedMasterSecret
+"""
+
+
+def without_extended_master_secret():
+    """The environment of an OpenSSL that does without RFC 7627."""
+    path = os.path.join(folder("openssl"), "openssl.cnf")
+    with open(path, "w", encoding="ascii") as file:
+        file.write(WITHOUT_EXTENDED_MASTER_SECRET)
+    return {"OPENSSL_CONF": path}
+
+
+def s_client(port, credentials, version, *options, environment=None):
     return Process([tool("openssl"), "s_client", "-connect", f"127.0.0.1:{port}", "-brief",
                     OPTIONS[version], "-servername", SERVER, "-verify_hostname", SERVER,
                     "-verify_return_error", "-CAfile", credentials.trust,
                     "-cert", credentials.chain, "-cert_chain", credentials.issuers,
-                    "-key", credentials.key, *options], stdin=subprocess.PIPE)
+                    "-key", credentials.key, *options], environment, stdin=subprocess.PIPE)
 
 
-def s_server(credentials, version):
+def s_server(credentials, version, environment=None):
     def command(port):
         return [tool("openssl"), "s_server", "-accept", f"127.0.0.1:{port}", "-brief",
                 OPTIONS[version], "-Verify", "4", "-verify_return_error",
                 "-CAfile", credentials.trust, "-cert", credentials.chain,
                 "-cert_chain", credentials.issuers, "-key", credentials.key]
-    return start_listener(command, "sip", stdin=subprocess.PIPE)
+    return start_listener(command, "sip", environment=environment, stdin=subprocess.PIPE)
 
 
 def check_summary(peer, identity, version):
@@ -131,6 +152,25 @@ def s_server_refuses_client(version):
     peer.wait_for_text(r"certificate verify failed", "refusal")
 
 
+def server_wants_extended_master_secret():
+    ours = authority(make_with_openssl, "P-256")
+    server = siptls_server(ours.server)
+    caller = s_client(server.port, ours.client, "TLS 1.2",
+                      environment=without_extended_master_secret())
+    caller.wait_for_text(ALERT_40, "alert")
+    require(caller.finish() != 0, "s_client ended well")
+    check_refusal(server, "extended_master_secret_missing", "handshake_failure")
+
+
+def client_wants_extended_master_secret():
+    ours = authority(make_with_openssl, "P-256")
+    peer, port = s_server(ours.server, "TLS 1.2", without_extended_master_secret())
+    client = siptls_client(port, ours.client)
+    require(client.finish() == 1, f"siptls-client ended with status {client.child.returncode}")
+    check_refusal(client, "extended_master_secret_missing", "handshake_failure")
+    peer.wait_for_text(ALERT_40, "alert")
+
+
 def rows(report):
     report.matrix("s_client calls siptls-server", s_client_calls)
     report.matrix("siptls-client calls s_server", s_server_answers)
@@ -147,6 +187,10 @@ def rows(report):
                    s_server_refuses_client, version)
         report.row(f"siptls-client refuses s_server of another name, {version}",
                    client_refuses_name, version)
+    report.row("siptls-server refuses s_client without the extended master secret",
+               server_wants_extended_master_secret)
+    report.row("siptls-client refuses s_server without the extended master secret",
+               client_wants_extended_master_secret)
 
 
 if __name__ == "__main__":

@@ -259,7 +259,7 @@ TEST_CASE("The host is asked about a resumed peer too") {
       CHECK(second.established());
     }
     SECTION("refused") {
-      CHECK_FALSE(second.b.session.authorise(Verdict::refuse, test_now()));
+      CHECK_FALSE(second.b.session.authorise(static_cast<Verdict>(7), test_now()));
       connect(second.a, second.b);
       REQUIRE(second.a.error);
       CHECK(second.a.error->reason() == Errc::peer_denied_access);

@@ -112,3 +112,40 @@ TEST_CASE("More credentials are checked like the first ones") {
   REQUIRE_FALSE(unlisted_curve);
   CHECK(unlisted_curve.error().reason() == Errc::policy_unsupported);
 }
+
+TEST_CASE(
+    "Credentials that could never be shown are refused, and each that is shown must be valid") {
+  auto made = config([](TlsContextConfig& change) {
+    change.credentials = named("one.example");
+    change.more_credentials = {named("ONE.example", KeyType::rsa2048)};
+  });
+  const auto hidden = TlsContext::create(made);
+  REQUIRE_FALSE(hidden);
+  CHECK(hidden.error().reason() == Errc::policy_unsupported);
+  CHECK(hidden.error().evidence().find("one.example") != std::string::npos);
+
+  made.more_credentials = {leaf_of(site(), [](demo_pki::CertificateSpec& spec) {
+    spec = demo_pki::sip_spec("two.example");
+    spec.not_after = test_now().wall + std::chrono::hours(1);
+  })};
+  const auto brief = TlsContext::create(made);
+  REQUIRE(brief);
+  CHECK(brief->valid_at(test_now()));
+  Now later = test_now();
+  later.wall += std::chrono::hours(2);
+  const auto expired = brief->valid_at(later);
+  REQUIRE_FALSE(expired);
+  CHECK(expired.error().reason() == Errc::certificate_expired);
+  CHECK(expired.error().evidence().find("two.example") != std::string::npos);
+}
+
+TEST_CASE("A list of allowed peers that holds no names is refused") {
+  for (const char* name : {"", "*", "sip:a.example", "foo@bar.example", "a b"}) {
+    CAPTURE(name);
+    const auto made = TlsContext::create(config([&](TlsContextConfig& change) {
+      change.allowed_peers = {"a.example", name};
+    }));
+    REQUIRE_FALSE(made);
+    CHECK(made.error().reason() == Errc::invalid_domain);
+  }
+}

@@ -84,6 +84,56 @@ TEST_CASE("img2020 is TLS 1.2 with the ECDHE suites of its list in its order") {
   CHECK(policy.cipher_suites == expected);
 }
 
+TEST_CASE("img2020 can be narrowed to suites of 128 bits") {
+  const auto all = TlsPolicy::img2020().cipher_suites;
+  CHECK(TlsPolicy::img2020(SuiteStrength::any).cipher_suites == all);
+  CHECK(TlsPolicy::img2020(SuiteStrength::at_least_128).cipher_suites == all);
+
+  const TlsPolicy narrow = TlsPolicy::img2020(SuiteStrength::only_128);
+  CHECK(narrow.min_version == ProtocolVersion::tls1_2);
+  CHECK(narrow.max_version == ProtocolVersion::tls1_2);
+  std::vector<std::uint16_t> expected;
+  for (const std::uint16_t code : all) {
+    if (find_cipher_suite(code)->strength_bits == 128) expected.push_back(code);
+  }
+  CHECK(expected.size() >= 4);
+  CHECK(expected.size() < all.size());
+  CHECK(narrow.cipher_suites == expected);
+}
+
+TEST_CASE("A narrowed img2020 meets only what is of its strength, whatever the peer prefers") {
+  const auto with = [](SuiteStrength strength) {
+    return context(
+        [strength](TlsContextConfig& made) { made.policy = TlsPolicy::img2020(strength); });
+  };
+  for (const bool narrow_client : {true, false}) {
+    CAPTURE(narrow_client);
+    const TlsContext narrow = with(SuiteStrength::only_128);
+    SessionEnd a = client(narrow_client ? narrow : context());
+    SessionEnd b = server(narrow_client ? context() : narrow);
+    connect(a, b);
+    REQUIRE(a.established());
+    REQUIRE(b.established());
+    CHECK(a.session.peer().version == ProtocolVersion::tls1_2);
+    CHECK(find_cipher_suite(a.session.peer().cipher_suite)->strength_bits == 128);
+  }
+  SessionEnd wide = client(with(SuiteStrength::any));
+  SessionEnd any = server(with(SuiteStrength::any));
+  connect(wide, any);
+  REQUIRE(wide.established());
+  CHECK(find_cipher_suite(wide.session.peer().cipher_suite)->strength_bits == 256);
+
+  // A peer that has 256 bits only is told what is missing.
+  SessionEnd strong = client(context([](TlsContextConfig& made) {
+    only(ProtocolVersion::tls1_2)(made);
+    made.policy.cipher_suites = {0xc02c};
+  }));
+  SessionEnd narrow = server(with(SuiteStrength::only_128));
+  connect(strong, narrow);
+  REQUIRE(narrow.error.has_value());
+  CHECK(narrow.error->reason() == Errc::no_common_cipher_suite);
+}
+
 TEST_CASE("No preset signs with SHA-1, and all know Ed25519 and P-521") {
   for (const TlsPolicy& policy :
        {TlsPolicy::modern(), TlsPolicy::interop(), TlsPolicy::img2020()}) {

@@ -12,7 +12,7 @@ OPTIONS = {
                      "--staple --sips --clock --idle-timeout --handshake-timeout --max-connections "
                      "--keylog",
     "siptls-client": "--connect --domain --credentials --key --cert --ca --options --file --count "
-                     "--pipeline --policy --local --timeout --ladder",
+                     "--pipeline --policy --local --timeout --ladder --ladder-svg",
     "siptls-verify": "--anchors --chain --at --identity --role --max-depth --max-entries --crl "
                      "--ocsp --ocsp-policy --eku --wildcard --allow-cn",
     "siptls-frame": "--role --split --max-header --max-body",
@@ -66,6 +66,7 @@ BAD_USAGE = [
     ("siptls-client", [*CLIENT, "--credentials", "x", "--options", "sip:a", "--file", "f"],
      "--file"),
     ("siptls-client", [*CLIENT, "--credentials", "x", "--ladder=yes"], "--ladder"),
+    ("siptls-client", [*CLIENT, "--credentials", "x", "--ladder-svg"], "--ladder-svg"),
     ("siptls-verify", [], "--chain"),
     ("siptls-verify", ["--chain", "x"], "--anchors"),
     ("siptls-verify", ["--anchors", "x", "--chain", "y", "--at", "yesterday"], "--at"),

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import xml.etree.ElementTree
 
 import tools
 from tools import CLIENT, SERVER
@@ -315,6 +316,31 @@ class Exchange(tools.TestCase):
             self.assertEqual([event["event"] for event in as_json.events],
                              ["connected", "response", "closed", "ladder"])
             self.assertIn("ClientHello", as_json.events[-1]["text"])
+
+    def test_the_ladder_is_drawn(self):
+        def drawn(path):
+            root = xml.etree.ElementTree.parse(path).getroot()
+            space = "{http://www.w3.org/2000/svg}"
+            self.assertEqual(root.tag, space + "svg")
+            return [text.text for text in root.iter(space + "text")]
+
+        path = os.path.join(self.folder, "flow.svg")
+        with self.server() as server:
+            outcome = self.client(server, "--policy", "img2020", "--ladder-svg", path)
+            self.assert_answered(outcome)
+            self.assertEqual(outcome.named("ladder"), [])
+            texts = drawn(path)
+            self.assertEqual(texts[:3], ["TLS 1.2 call flow", "client", "server"])
+            places = [texts.index(name) for name in ("ClientHello", "ServerHello", "Finished",
+                                                     "Application data", "Alert close_notify")]
+            self.assertEqual(places, sorted(places))
+            # A handshake that fails is drawn as well, and over what was there.
+            failed = self.client(server, "--ladder-svg", path, domain="other.example")
+            self.assert_failed(failed, "identity_mismatch")
+            self.assertIn("Alert bad_certificate", drawn(path))
+            nowhere = self.client(server, "--ladder-svg", os.path.join(self.folder, "no", "file"))
+            self.assert_error_event(nowhere, "io_failed")
+            self.assertEqual(nowhere.named("connected"), [])
 
     def test_a_client_that_says_nothing_is_given_up(self):
         with self.server("--handshake-timeout", "2s") as server:
