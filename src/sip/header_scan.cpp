@@ -99,7 +99,8 @@ SIPTLS_INLINE HeaderScan::FoundName HeaderScan::find_name(const char* text,
                                                           std::size_t left) noexcept {
   const typename Block::Name name(text);
   const std::size_t size = name.find(':');
-  if (size - 1 >= kNameBlock - 1) return find_long_name(text, left);
+  if (size - 1 >= kNameBlock - 1) [[unlikely]]
+    return find_long_name(text, left);
   const detail::KnownName& known = known_name(text, size);
   if (name.is(known)) return {size, known.id};
   if (name.is_plain_token(size)) return {size, HeaderId::other};
@@ -163,13 +164,14 @@ SIPTLS_INLINE bool HeaderScan::scan_lines(const Input& input) noexcept {
   for (;;) {
     if (in_value) {
       here = cursor.find();
-      if (!is_line_end(here)) return leave(here, Phase::value);
+      if (!is_line_end(here)) [[unlikely]]
+        return leave(here, Phase::value);
       row[-1].end = static_cast<std::uint32_t>(here);
       here += 2;
       cursor.go_to(here);
     }
     // The first octet of a line.
-    if (static_cast<unsigned char>(text[here]) <= ' ') {
+    if (static_cast<unsigned char>(text[here]) <= ' ') [[unlikely]] {
       if (is_blank(text[here]) && row != rows) {
         in_value = true;
         continue;
@@ -181,10 +183,12 @@ SIPTLS_INLINE bool HeaderScan::scan_lines(const Input& input) noexcept {
       position_ = static_cast<std::uint32_t>(here) + 2;
       return end_header(input);
     }
-    if (row >= row_limit || size - here < kNameBlock) return leave(here, Phase::line);
+    if (row >= row_limit || size - here < kNameBlock) [[unlikely]]
+      return leave(here, Phase::line);
     const FoundName name = find_name<Block>(text + here, size - here);
-    if (name.size == 0) return leave(here, Phase::line);
-    if (name.id == HeaderId::content_length) {
+    if (name.size == 0) [[unlikely]]
+      return leave(here, Phase::line);
+    if (name.id == HeaderId::content_length) [[unlikely]] {
       note_content_length(static_cast<std::uint32_t>(row - rows));
     }
     row->begin = static_cast<std::uint32_t>(here);
