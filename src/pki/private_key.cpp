@@ -139,7 +139,8 @@ Result<std::unique_ptr<Passphrase>> ask(const PemBlock& block, const PassphraseS
                       where(block) + " is encrypted, and no passphrase was given");
   }
   auto passphrase = std::make_unique<Passphrase>(*text);
-  OPENSSL_cleanse(text->data(), text->size());
+  const std::size_t size = text->size();
+  OPENSSL_cleanse(text->data(), size);
   return passphrase;
 }
 
