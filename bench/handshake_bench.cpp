@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "baseline/bare_handshake.hpp"
+#include "measure.hpp"
 #include "pki/demo_pki.hpp"
 #include "siptls/tls_context.hpp"
 #include "siptls/tls_session.hpp"
@@ -114,10 +115,7 @@ struct Row {
   }
 };
 
-double median(std::vector<double> samples) {
-  std::sort(samples.begin(), samples.end());
-  return samples[samples.size() / 2];
-}
+using bench::median;
 
 // Median of the ratios of neighbouring samples: what the machine does meanwhile meets both.
 double ratio(const std::vector<double>& of, const std::vector<double>& to) {
@@ -200,17 +198,4 @@ void run(bool all) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  const bool all = argc == 2 && std::strcmp(argv[1], "--all") == 0;
-  if (argc > 1 && !all) {
-    std::fprintf(stderr, "usage: handshake_bench [--all]\n");
-    return 2;
-  }
-  try {
-    run(all);
-  } catch (const std::exception& failure) {
-    std::fprintf(stderr, "error: %s\n", failure.what());
-    return 1;
-  }
-  return 0;
-}
+int main(int argc, char** argv) { return bench::run_main(argc, argv, "handshake_bench", run); }

@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "baseline/bare_idle.hpp"
+#include "measure.hpp"
 #include "pki/demo_pki.hpp"
 #include "siptls/tls_context.hpp"
 #include "siptls/tls_session.hpp"
@@ -254,17 +255,4 @@ void run(bool all) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  const bool all = argc == 2 && std::strcmp(argv[1], "--all") == 0;
-  if (argc > 1 && !all) {
-    std::fprintf(stderr, "usage: idle_bench [--all]\n");
-    return 2;
-  }
-  try {
-    run(all);
-  } catch (const std::exception& failure) {
-    std::fprintf(stderr, "error: %s\n", failure.what());
-    return 1;
-  }
-  return 0;
-}
+int main(int argc, char** argv) { return bench::run_main(argc, argv, "idle_bench", run); }

@@ -24,6 +24,7 @@
 
 #include "baseline/bare_records.hpp"
 #include "framer_bench_traffic.hpp"
+#include "measure.hpp"
 #include "pki/demo_pki.hpp"
 #include "siptls/sip_framer.hpp"
 #include "siptls/tls_context.hpp"
@@ -39,12 +40,7 @@ constexpr std::size_t kPieceSize = 16384;
 constexpr std::uint16_t kTlsAes128GcmSha256 = 0x1301;
 constexpr std::uint16_t kEcdheEcdsaAes128GcmSha256 = 0xc02b;
 
-// Processor time of this thread, so that other work on the machine does not count.
-nanoseconds thread_time() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return std::chrono::seconds(now.tv_sec) + nanoseconds(now.tv_nsec);
-}
+using bench::thread_time;
 
 template <typename T>
 T must(siptls::Result<T> result) {
@@ -177,10 +173,7 @@ class SessionPair {
   std::size_t arrived_messages_ = 0;
 };
 
-double median(std::vector<double> samples) {
-  std::sort(samples.begin(), samples.end());
-  return samples[samples.size() / 2];
-}
+using bench::median;
 
 // One way to carry all messages, and its samples in nanoseconds a message.
 struct Row {
@@ -284,17 +277,4 @@ void run(bool all) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  const bool all = argc == 2 && std::strcmp(argv[1], "--all") == 0;
-  if (argc > 1 && !all) {
-    std::fprintf(stderr, "usage: record_bench [--all]\n");
-    return 2;
-  }
-  try {
-    run(all);
-  } catch (const std::exception& failure) {
-    std::fprintf(stderr, "error: %s\n", failure.what());
-    return 1;
-  }
-  return 0;
-}
+int main(int argc, char** argv) { return bench::run_main(argc, argv, "record_bench", run); }

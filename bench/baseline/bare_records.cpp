@@ -9,18 +9,10 @@
 #include <stdexcept>
 #include <vector>
 
+#include "baseline/pem.hpp"
+
 namespace baseline {
 namespace {
-
-void check(bool done, const char* what) {
-  if (done) return;
-  const char* reason = ERR_reason_error_string(ERR_peek_error());
-  throw std::runtime_error(std::string(what) + ": " + (reason != nullptr ? reason : "?"));
-}
-
-bssl::UniquePtr<BIO> reader(const std::string& text) {
-  return bssl::UniquePtr<BIO>(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
 
 bssl::UniquePtr<SSL_CTX> make_context(const RecordsConfig& config) {
   bssl::UniquePtr<SSL_CTX> made(SSL_CTX_new(TLS_method()));
