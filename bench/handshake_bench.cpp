@@ -1,201 +1,159 @@
-// Full mutual handshakes in memory, server and client processor time apart: siptls beside plain
-// BoringSSL over memory BIOs, and beside the ceiling, BoringSSL with a verify callback that accepts
-// everything. The chain is leaf, one intermediate, and the root as anchor; the group X25519;
-// nothing is resumed. "cold": each chain is judged anew; "warm": both ends know the other's chain
-// already (TrustLimits::max_remembered_chains).
+// Handshakes in memory, server and client processor time apart: siptls beside plain BoringSSL over
+// memory BIOs, and beside the ceiling, BoringSSL with a verify callback that accepts everything.
 //
-// Usage: handshake_bench [--all]. The repetitions of all rows are interleaved, and the median
-// counts.
-#include <algorithm>
+// A shape is a key type, a version, mutual authentication or the server's alone, a group (X25519,
+// or what TlsPolicy::modern prefers: "default_group"), and the number of intermediates between leaf
+// and root (1 if not named; the root is the anchor and is not sent). Its rows:
+//   cold, warm       full handshakes without tickets: each chain is judged anew, or both ends know
+//                    the other's (TrustLimits::max_remembered_chains); plain, ceiling: the same by
+//                    BoringSSL
+//   *.ticketed       full handshakes whose server gives tickets, which the client takes and keeps
+//                    (one in TLS 1.2, two in TLS 1.3)
+//   *resumed         the client offers the newest ticket. TLS 1.3: PSK with (EC)DHE, and the server
+//                    gives two new tickets; TLS 1.2: no key exchange, and none is renewed. siptls
+//                    judges the peer again, at both ends and when the client offers the session;
+//                    BoringSSL believes what was proven before.
+// In the ticket rows the server writes two octets after the handshake, which the client reads:
+// BoringSSL sends the tickets of TLS 1.3 with what is written first. There siptls' server has a
+// TicketKeyRing, and its client the memory of sessions that each context has; bare BoringSSL has
+// its built-in keys and one pointer. Rows of a shape must negotiate the same, or the program fails.
+// The repetitions of all rows are interleaved, and the median counts.
+//
+// Usage: handshake_bench [--all] [--json FILE] [OPTION]...; options as Google Benchmark has them:
+//   --all                         the whole matrix, in some minutes
+//   --json FILE, --benchmark_out=FILE
+//                                 samples, medians and ratios in Google Benchmark's format
+//   --benchmark_format=json       the same on stdout, instead of the lines
+//   --benchmark_filter=TEXT       only rows whose name ("mutual.p256.tls13.warm") contains TEXT
+//   --benchmark_repetitions=N     so many samples of each row, however long it takes
+//   --benchmark_min_time=SECONDS  of processor time for a sample; 0: one handshake
+//   --benchmark_context=KEY=VALUE to stand in the JSON, such as a date
 #include <chrono>
 #include <cstdio>
-#include <cstring>
+#include <cstdlib>
 #include <exception>
-#include <functional>
-#include <memory>
+#include <fstream>
+#include <iostream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "baseline/bare_handshake.hpp"
-#include "measure.hpp"
-#include "pki/demo_pki.hpp"
-#include "siptls/tls_context.hpp"
-#include "siptls/tls_session.hpp"
+#include "handshake_report.hpp"
+#include "handshake_rows.hpp"
 
 namespace {
 
-using baseline::BareConfig;
-using baseline::BareTls;
-using baseline::HandshakeCost;
-using baseline::Verification;
+using handshake_bench::Row;
 using std::chrono::nanoseconds;
 
-constexpr const char* kDomain = "server.example";
-
-template <typename T>
-T must(siptls::Result<T> result) {
-  if (!result) throw std::runtime_error(result.error().message());
-  return *std::move(result);
-}
-void must(siptls::Result<void> result) {
-  if (!result) throw std::runtime_error(result.error().message());
-}
-
-siptls::Now bench_time() {
-  return {siptls::MonoTime{}, must(siptls::parse_time("2026-06-01T00:00:00Z"))};
-}
-
-siptls::TlsContext make_context(const demo_pki::Hierarchy& pki, siptls::ProtocolVersion version,
-                                std::size_t remembered_chains) {
-  siptls::TlsContextConfig config;
-  config.credentials =
-      must(siptls::Credentials::from_pem(pki.leaf.private_key_pem(), pki.leaf.chain_pem()));
-  siptls::TrustLimits limits;
-  limits.max_remembered_chains = remembered_chains;
-  config.trust = must(siptls::TrustStore::from_pem(pki.root.certificate_pem(), limits));
-  config.policy.min_version = version;
-  config.policy.max_version = version;
-  config.policy.groups = {0x001d, 0x0017};
-  return must(siptls::TlsContext::create(config));
-}
-
-HandshakeCost siptls_handshake(const siptls::TlsContext& context, const siptls::Now& now) {
-  HandshakeCost cost;
-  const auto timed = [](nanoseconds& sum, auto&& work) {
-    const nanoseconds begin = baseline::thread_time();
-    work();
-    sum += baseline::thread_time() - begin;
-  };
-  const auto carry = [&](siptls::TlsSession& from, siptls::TlsSession& to) {
-    must(to.feed(from.pending_output(), now));
-    from.consume_output(from.pending_output().size());
-  };
-  std::unique_ptr<siptls::TlsSession> client;
-  std::unique_ptr<siptls::TlsSession> server;
-  timed(cost.client, [&] {
-    client = std::make_unique<siptls::TlsSession>(
-        must(siptls::TlsSession::client(context, kDomain, now)));
-  });
-  timed(cost.server, [&] {
-    server = std::make_unique<siptls::TlsSession>(must(siptls::TlsSession::server(context, now)));
-  });
-  for (int round = 0; round < 4 && server->state() != siptls::SessionState::established; ++round) {
-    timed(cost.server, [&] { carry(*client, *server); });
-    timed(cost.client, [&] { carry(*server, *client); });
-  }
-  if (client->state() != siptls::SessionState::established ||
-      server->state() != siptls::SessionState::established) {
-    throw std::runtime_error("the handshake did not end");
-  }
-  timed(cost.client, [&] { client.reset(); });
-  timed(cost.server, [&] { server.reset(); });
-  return cost;
-}
-
-// One kind of handshake and its samples, in nanoseconds a handshake.
-struct Row {
-  std::string shape;    // "p256.tls13"
-  std::string variant;  // ".cold" and ".warm" are siptls; ".plain" and ".ceiling" are not
-  std::function<HandshakeCost()> handshake;
-  std::vector<double> client;
-  std::vector<double> server;
-
-  void sample(nanoseconds span) {
-    HandshakeCost sum;
-    double count = 0;
-    while (sum.client + sum.server < span) {
-      const HandshakeCost one = handshake();
-      sum.client += one.client;
-      sum.server += one.server;
-      ++count;
-    }
-    client.push_back(static_cast<double>(sum.client.count()) / count);
-    server.push_back(static_cast<double>(sum.server.count()) / count);
-  }
+struct Options {
+  bool all = false;
+  bool json_on_stdout = false;
+  std::string json_file;
+  std::string filter;
+  int repetitions = 0;  // 0: as many as there is time for
+  nanoseconds span = std::chrono::milliseconds(20);
+  handshake_bench::Context context;
 };
 
-using bench::median;
-
-// Median of the ratios of neighbouring samples: what the machine does meanwhile meets both.
-double ratio(const std::vector<double>& of, const std::vector<double>& to) {
-  std::vector<double> ratios;
-  for (std::size_t i = 0; i < of.size(); ++i) ratios.push_back(to[i] / of[i]);
-  return median(std::move(ratios));
+double number(const std::string& text, double most) {
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  if (text.empty() || *end != '\0' || !(value >= 0 && value <= most)) {
+    throw std::invalid_argument("no number between 0 and " + std::to_string(most) + ": " + text);
+  }
+  return value;
 }
 
-void add_rows(std::vector<Row>& rows, const char* key_name, demo_pki::KeyType key) {
-  const auto pki = demo_pki::make_hierarchy(kDomain, 1, key);
-  for (const auto version : {siptls::ProtocolVersion::tls1_3, siptls::ProtocolVersion::tls1_2}) {
-    const bool newer = version == siptls::ProtocolVersion::tls1_3;
-    const std::string shape = std::string(key_name) + (newer ? ".tls13" : ".tls12");
-    const siptls::Now now = bench_time();
-    const std::pair<const char*, std::size_t> memories[] = {{".cold", 0}, {".warm", 16}};
-    for (const auto& [name, chains] : memories) {
-      const auto context = std::make_shared<siptls::TlsContext>(make_context(pki, version, chains));
-      rows.push_back(
-          {shape, name, [context, now] { return siptls_handshake(*context, now); }, {}, {}});
+void set_option(Options& options, const std::string& name, const std::string& value) {
+  if (name == "json" || name == "benchmark_out") {
+    options.json_file = value;
+  } else if (name == "benchmark_format" || name == "benchmark_out_format") {
+    const bool json = value == "json";
+    if (!json && (value != "console" || name == "benchmark_out_format")) {
+      throw std::invalid_argument("--" + name + ": no such format: " + value);
     }
-    const std::pair<const char*, Verification> variants[] = {
-        {".plain", Verification::full}, {".ceiling", Verification::accept_all}};
-    for (const auto& [variant, verification] : variants) {
-      BareConfig config{pki.leaf.private_key_pem(),          pki.leaf.chain_pem(),
-                        pki.root.certificate_pem(),          kDomain,
-                        static_cast<std::uint16_t>(version), verification};
-      const auto bare = std::make_shared<BareTls>(config);
-      rows.push_back({shape, variant, [bare] { return bare->handshake(); }, {}, {}});
-    }
+    if (name == "benchmark_format") options.json_on_stdout = json;
+  } else if (name == "benchmark_filter") {
+    options.filter = value;
+  } else if (name == "benchmark_repetitions") {
+    options.repetitions = static_cast<int>(number(value, 10000));
+  } else if (name == "benchmark_min_time") {
+    options.span = nanoseconds(static_cast<nanoseconds::rep>(number(value, 60) * 1e9));
+  } else if (const auto equals = value.find('=');
+             name == "benchmark_context" && equals != std::string::npos) {
+    options.context.emplace_back(value.substr(0, equals), value.substr(equals + 1));
+  } else {
+    throw std::invalid_argument("unknown: --" + name);
   }
 }
 
-void print_figures(const std::vector<Row>& rows) {
-  for (const Row& row : rows) {
-    for (const auto& [role, samples] :
-         {std::pair("server", &row.server), std::pair("client", &row.client)}) {
-      std::printf("figure handshake.%s.mutual.%s%s %.0f handshakes/s\n", role, row.shape.c_str(),
-                  row.variant.c_str(), 1e9 / median(*samples));
+Options parse(const std::vector<std::string>& arguments) {
+  Options options;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    const auto equals = argument.find('=');
+    if (argument == "--all") {
+      options.all = true;
+    } else if (argument == "--json" && i + 1 < arguments.size()) {
+      set_option(options, "json", arguments[++i]);
+    } else if (argument.rfind("--", 0) == 0 && equals != std::string::npos) {
+      set_option(options, argument.substr(2, equals - 2), argument.substr(equals + 1));
+    } else {
+      throw std::invalid_argument("unknown: " + argument);
     }
   }
+  return options;
 }
 
-void print_ratios(const std::vector<Row>& rows) {
-  const auto is_ours = [](const Row& row) {
-    return row.variant == ".cold" || row.variant == ".warm";
-  };
-  for (const Row& own : rows) {
-    if (!is_ours(own)) continue;
-    for (const Row& other : rows) {
-      if (is_ours(other) || other.shape != own.shape) continue;
-      const std::string name = own.shape + own.variant + other.variant;
-      std::printf("ratio handshake.server.mutual.%s %.3f\n", name.c_str(),
-                  ratio(own.server, other.server));
-      std::printf("ratio handshake.client.mutual.%s %.3f\n", name.c_str(),
-                  ratio(own.client, other.client));
-    }
-  }
-}
-
-void run(bool all) {
-  std::vector<Row> rows;
-  add_rows(rows, "p256", demo_pki::KeyType::p256);
-  if (all) {
-    add_rows(rows, "rsa2048", demo_pki::KeyType::rsa2048);
-    add_rows(rows, "ed25519", demo_pki::KeyType::ed25519);
-  }
+void measure(std::vector<Row>& rows, const Options& options) {
   constexpr int kRepetitions = 41;
-  constexpr int kEnough = 9;
-  constexpr nanoseconds kSpan = std::chrono::milliseconds(40);
+  constexpr int kEnough = 5;
   // On a busy machine the processor time comes slowly; then fewer repetitions must do.
-  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(all ? 300 : 35);
-  for (Row& row : rows) row.handshake();
-  for (int repetition = 0; repetition < kRepetitions; ++repetition) {
-    if (repetition >= kEnough && std::chrono::steady_clock::now() > give_up) break;
-    for (Row& row : rows) row.sample(kSpan);
+  const auto give_up =
+      std::chrono::steady_clock::now() + std::chrono::seconds(options.all ? 300 : 33);
+  const int wanted = options.repetitions != 0 ? options.repetitions : kRepetitions;
+  for (int repetition = 0; repetition < wanted; ++repetition) {
+    const bool late = std::chrono::steady_clock::now() > give_up;
+    if (options.repetitions == 0 && repetition >= kEnough && late) break;
+    // To and fro, so that nobody always comes behind the same neighbour.
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      rows[repetition % 2 == 0 ? i : rows.size() - 1 - i].sample(options.span);
+    }
   }
-  print_figures(rows);
-  print_ratios(rows);
+}
+
+void run(const Options& options) {
+  std::vector<Row> rows = handshake_bench::make_rows(options.all, options.filter);
+  if (rows.empty()) throw std::runtime_error("no row has that name: " + options.filter);
+  measure(rows, options);
+  if (!options.json_file.empty()) {
+    std::ofstream file(options.json_file);
+    handshake_bench::write_json(rows, options.context, file);
+    if (!file.flush()) throw std::runtime_error("cannot write " + options.json_file);
+  }
+  if (options.json_on_stdout) {
+    handshake_bench::write_json(rows, options.context, std::cout);
+  } else {
+    handshake_bench::print_lines(rows);
+  }
 }
 
 }  // namespace
 
-int main(int argc, char** argv) { return bench::run_main(argc, argv, "handshake_bench", run); }
+int main(int argc, char** argv) {
+  try {
+    run(parse(std::vector<std::string>(argv + 1, argv + argc)));
+  } catch (const std::invalid_argument& failure) {
+    std::fprintf(stderr,
+                 "error: %s\nusage: handshake_bench [--all] [--json FILE] "
+                 "[--benchmark_{format,out,filter,repetitions,min_time,context}=VALUE]...\n",
+                 failure.what());
+    return 2;
+  } catch (const std::exception& failure) {
+    std::fprintf(stderr, "error: %s\n", failure.what());
+    return 1;
+  }
+  return 0;
+}
