@@ -37,6 +37,7 @@ const tool::Usage kUsage{
         {"--timeout", "DURATION", "give up without progress for that long (5s)"},
         {"--ladder", "", "print what went over the connection at the end"},
         {"--ladder-svg", "FILE", "write the same as a picture (SVG)"},
+        {"--keylog", "FILE", "dangerous: append secrets that decrypt the traffic"},
     }),
     ""};
 
@@ -219,6 +220,7 @@ class Exchange {
   void handle(const Sent&) {}
   void handle(const ListenerPaused&) {}
   void handle(const ListenerResumed&) {}
+  void handle(const FlowFailed&) {}  // Closed follows, with the reason
   void handle(const Posted&) {}
 
   bool is_done() const { return sent_ == plan_.count && waiting_.empty(); }
@@ -358,6 +360,12 @@ int ask(const tool::CommandLine& arguments, const tool::Output& output) {
   Result<TlsContextConfig> config =
       tool::load_tls(arguments, tool::read_policy(arguments), ConnectionRole::client);
   if (!config) return output.fail(config.error());
+  if (const std::optional<std::string> path = arguments.value("--keylog")) {
+    Result<KeyLog> key_log = dangerous_key_log_to_file(*path);
+    if (!key_log) return output.fail(key_log.error());
+    config->dangerous_key_log = *std::move(key_log);
+    fmt::print(stderr, "warning: whoever reads {} can decrypt the traffic\n", *path);
+  }
   if (const std::optional<std::string> path = arguments.value("--file")) {
     Result<std::vector<Outgoing>> messages = read_messages(*path);
     if (!messages) return output.fail(messages.error());

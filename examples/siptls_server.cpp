@@ -1,17 +1,13 @@
 // siptls-server: a SIP server that proves itself, lets in whom it trusts, and answers every request
 // but ACK with 200 OK. An example of a host: its loop is poll() on two descriptors.
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
-#include <memory>
 #include <span>
 #include <unordered_map>
 
@@ -31,6 +27,7 @@ const tool::Usage kUsage{
     tool::with_tls_options({
         {"--listen", "IP[:PORT]", "where to listen; port 5061 if left out, 0 picks one",
          tool::Option::Repeat::yes},
+        {"--virtual-ip", "", "listen on addresses that this host may only get later"},
         {"--client-cert", "required|requested|none", "what clients must prove (required)"},
         {"--allow", "IDENTITY", "let in these identities only", tool::Option::Repeat::yes},
         {"--staple", "FILE",
@@ -40,26 +37,11 @@ const tool::Usage kUsage{
         {"--idle-timeout", "DURATION", "close a connection without traffic (600s)"},
         {"--handshake-timeout", "DURATION", "give up a handshake (10s)"},
         {"--max-connections", "N", "at one time (20000)"},
+        {"--max-connections-per-address", "N", "of these, from one address (10000)"},
+        {"--accept-rate", "N", "new connections a second (1000)"},
         {"--keylog", "FILE", "dangerous: append secrets that decrypt the traffic"},
     }),
     ""};
-
-// Appends to `path` what is needed to decrypt the traffic.
-Result<KeyLog> open_key_log(const std::string& path) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-  if (file < 0) {
-    return Unexpected(Errc::io_failed, fmt::format("{}: {}", path, std::strerror(errno)));
-  }
-  const std::shared_ptr<std::FILE> stream(::fdopen(file, "a"), [](std::FILE* f) {
-    if (f != nullptr) std::fclose(f);
-  });
-  if (stream == nullptr) return Unexpected(Errc::out_of_memory);
-  return KeyLog([stream](std::string_view line) {
-    std::fwrite(line.data(), 1, line.size(), stream.get());
-    std::fputc('\n', stream.get());
-    std::fflush(stream.get());
-  });
-}
 
 Result<TlsContext> make_context(const tool::CommandLine& arguments) {
   TlsPolicy policy = tool::read_policy(arguments);
@@ -79,7 +61,7 @@ Result<TlsContext> make_context(const tool::CommandLine& arguments) {
     config->credentials = *std::move(stapled);
   }
   if (const std::optional<std::string> path = arguments.value("--keylog")) {
-    Result<KeyLog> key_log = open_key_log(*path);
+    Result<KeyLog> key_log = dangerous_key_log_to_file(*path);
     if (!key_log) return Unexpected(key_log.error());
     config->dangerous_key_log = *std::move(key_log);
     fmt::print(stderr, "warning: whoever reads {} can decrypt the traffic\n", *path);
@@ -94,6 +76,11 @@ TransportOptions read_limits(const tool::CommandLine& arguments) {
   limits.handshake_timeout = arguments.duration("--handshake-timeout", limits.handshake_timeout);
   limits.max_connections =
       arguments.number("--max-connections", limits.max_connections, 1, 1'000'000);
+  limits.max_connections_per_address = arguments.number(
+      "--max-connections-per-address", limits.max_connections_per_address, 1, 1'000'000);
+  const auto rate = static_cast<std::uint32_t>(
+      arguments.number("--accept-rate", limits.accept_rate.per_second, 1, 1'000'000));
+  limits.accept_rate = {rate, rate};
   return options;
 }
 
@@ -172,6 +159,7 @@ class Server {
   void handle(const KeepAliveReceived&) {}
   void handle(const PeerClosing&) {}
   void handle(const ListenerResumed&) {}
+  void handle(const FlowFailed&) {}
   // Not asked for.
   void handle(const AuthorisePeer&) {}
   void handle(const SignatureWanted&) {}
@@ -239,8 +227,11 @@ int serve(const tool::CommandLine& arguments, const tool::Output& output) {
   Result<TlsTransport> transport = TlsTransport::create(options);
   if (!transport) return output.fail(transport.error());
 
+  const auto binding = arguments.has("--virtual-ip") ? ListenOptions::Binding::may_come_later
+                                                     : ListenOptions::Binding::present;
   for (const Endpoint& address : addresses) {
-    const Result<ListenerId> listener = transport->listen(ListenOptions{address, *context});
+    const Result<ListenerId> listener =
+        transport->listen(ListenOptions{address, *context, binding});
     if (!listener) return output.fail(listener.error());
     const Result<Endpoint> bound = transport->local_endpoint(*listener);
     if (!bound) return output.fail(bound.error());

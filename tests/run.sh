@@ -72,10 +72,10 @@ guarded() {
 # PACKAGE or PACKAGE=COMMAND. stunnel4 wants systemd-sysusers; the small package of it spares a
 # machine without systemd the whole of that.
 packages='g++=c++ cmake=cmake ninja-build=ninja libfmt-dev nlohmann-json3-dev catch2 libbenchmark-dev
-          python3=python3 openssl=openssl libssl-dev gnutls-bin=gnutls-serv kamailio=kamailio
-          kamailio-tls-modules sofia-sip-bin=sip-options sip-tester=sipp
+          python3=python3 openssl=openssl libssl-dev libgnutls28-dev gnutls-bin=gnutls-serv
+          kamailio=kamailio kamailio-tls-modules sofia-sip-bin=sip-options sip-tester=sipp
           systemd-standalone-sysusers=systemd-sysusers stunnel4=stunnel4 iproute2=ip
-          valgrind=valgrind'
+          nftables=nft valgrind=valgrind'
 if [ -z "${BoringSSL_ROOT:-}" ]; then packages="$packages android-libboringssl-dev"; fi
 
 say "siptls: builds everything in $build and runs the tests."

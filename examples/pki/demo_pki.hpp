@@ -16,7 +16,7 @@ namespace demo_pki {
 
 using Time = std::chrono::system_clock::time_point;
 
-enum class KeyType { p256, p384, p521, rsa2048, rsa1024, ed25519 };
+enum class KeyType { p256, p384, p521, rsa2048, rsa1024, ed25519, rsa3072 };
 // sha256_pss is RSASSA-PSS; all others are PKCS #1 where the key is RSA.
 enum class Digest { sha256, sha384, sha512, sha256_pss, sha1, md5 };
 

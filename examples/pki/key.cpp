@@ -147,6 +147,8 @@ Key make_key(KeyType type) {
       return make_ec_key(NID_secp521r1);
     case KeyType::rsa2048:
       return make_rsa_key(2048);
+    case KeyType::rsa3072:
+      return make_rsa_key(3072);
     case KeyType::rsa1024:
       return make_rsa_key(1024);
     case KeyType::ed25519:

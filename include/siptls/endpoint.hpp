@@ -55,6 +55,26 @@ class SIPTLS_API Endpoint {
   AddressFamily family_ = AddressFamily::ipv4;
 };
 
+// A block of addresses, such as 192.0.2.0/24: addresses that begin with the same bits.
+class SIPTLS_API AddressRange {
+ public:
+  // Reads "192.0.2.0/24", "2001:db8::/32", or one address. Bits behind the prefix must be 0. Fails
+  // with `invalid_endpoint`.
+  static Result<AddressRange> parse(std::string_view text);
+
+  // Whether the address of `endpoint` is in it. An IPv4 address that is written as an IPv6 one
+  // (::ffff:192.0.2.1) is the IPv4 address.
+  bool contains(const Endpoint& endpoint) const noexcept;
+  // "192.0.2.0/24"
+  std::string to_string() const;
+
+  friend bool operator==(const AddressRange&, const AddressRange&) noexcept = default;
+
+ private:
+  Endpoint first_;
+  unsigned prefix_ = 0;  // bits
+};
+
 }  // namespace siptls
 
 template <>

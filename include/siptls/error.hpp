@@ -42,6 +42,7 @@ enum class Errc : std::uint8_t {
   unknown_listener,
   handshake_not_complete,  // application data before the peer was proven
   wrong_process,           // used after fork() in another process than the one that made it
+  alias_refused,           // a connection that cannot be reused for requests (RFC 5923)
 
   // config
   file_not_found,
@@ -149,15 +150,25 @@ enum class Errc : std::uint8_t {
   too_many_files,
   truncated,  // the stream ended without close_notify
   io_failed,
+  proxy_header_invalid,      // a load balancer's PROXY header that is missing or malformed
+  proxy_source_not_allowed,  // a connection that did not come from the load balancer
+  flow_failed,               // no pong came (RFC 5626 section 4.4.1)
 
   // limit
   connect_timeout,
   handshake_timeout,
   idle_timeout,
+  first_message_timeout,
   message_timeout,
+  write_timeout,  // the peer reads nothing of what waits for it
   handshake_too_large,
   too_many_connections,
+  too_many_from_address,  // connections, or handshakes, of one address
+  too_many_handshakes,
+  accept_rate_reached,
+  too_many_pings,
   queue_full,
+  buffers_full,  // of all connections together
   message_too_large,
   expired,  // waited longer than SendOptions::expires_at
 
@@ -165,6 +176,7 @@ enum class Errc : std::uint8_t {
   connection_closed,
   connection_aborted,  // by abort() of this side
   transport_closed,
+  transport_draining,
 
   // internal
   out_of_memory,

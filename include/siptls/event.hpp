@@ -47,10 +47,13 @@ struct ConnectAttempt {
 struct Connected {
   ConnectionId connection = ConnectionId::none;
   ConnectionRole role = ConnectionRole::client;
+  // The two ends, in all events. Where a PROXY header told them, the peer's address and the one that
+  // the peer had connected to.
   Endpoint local;
   Endpoint remote;
   ListenerId listener = ListenerId::none;  // the one that accepted it
   PeerInfo peer;
+  Endpoint wire_remote = {};  // the other end of TCP
 };
 
 // With TlsPolicy::authorise = host: the peer's certificate was judged good, or it was not asked for
@@ -140,6 +143,13 @@ struct PeerClosing {
   ConnectionId connection = ConnectionId::none;
 };
 
+// No pong came in time (RFC 5626 section 4.4.1): the flow has failed, and the connection ends with
+// `flow_failed`. flow_retry_delay() says when to try again.
+struct FlowFailed {
+  ConnectionId connection = ConnectionId::none;
+  Error error;
+};
+
 struct Closed {
   ConnectionId connection = ConnectionId::none;
   // None: both sides said close_notify between two messages.
@@ -148,7 +158,7 @@ struct Closed {
   bool truncated = false;
 };
 
-// Accepting is paused: at the limit of connections, or the process is out of descriptors.
+// Accepting is paused: at a limit (TransportLimits), or the process is out of descriptors.
 struct ListenerPaused {
   ListenerId listener = ListenerId::none;
   Error why;
@@ -168,9 +178,10 @@ struct Warning {
   Error error;
 };
 
-using Event = std::variant<Connected, AuthorisePeer, SignatureWanted, ConnectFailed,
-                           HandshakeFailed, Message, KeepAliveReceived, Sent, SendFailed, Writable,
-                           PeerClosing, Closed, ListenerPaused, ListenerResumed, Posted, Warning>;
+using Event =
+    std::variant<Connected, AuthorisePeer, SignatureWanted, ConnectFailed, HandshakeFailed, Message,
+                 KeepAliveReceived, Sent, SendFailed, Writable, PeerClosing, FlowFailed, Closed,
+                 ListenerPaused, ListenerResumed, Posted, Warning>;
 
 }  // namespace siptls
 

@@ -29,6 +29,12 @@ namespace siptls {
 // Receives one line in NSS key log format for each secret. With it the traffic can be decrypted.
 // Called synchronously from within session calls, on their thread; must not call the library.
 using KeyLog = std::function<void(std::string_view line)>;
+// A KeyLog that appends to a file, which is made with mode 0600 if it is not there. Each line is
+// one write, so that contexts, threads and processes may share the file; a line that cannot be
+// written (a full disk) is lost. DANGEROUS: whoever reads the file can decrypt the traffic.
+// Errors: file_not_found, file_permission_denied, file_not_regular, `key_file_exposed` for a file
+// that others than its owner can use, io_failed, out_of_memory.
+SIPTLS_API Result<KeyLog> dangerous_key_log_to_file(const std::string& path);
 
 struct TlsContextConfig {
   // Needed by every server, and by a client that is to prove itself.

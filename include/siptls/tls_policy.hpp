@@ -41,9 +41,11 @@ enum class UnknownServerName : std::uint8_t {
   use_first,          // gets the first certificate
 };
 
-// Session resumption by tickets (RFC 5077, RFC 8446 section 2.2). A resumed session is judged
-// again: its chain, names and the list of allowed peers, at the time and by the context of the
-// resumption.
+// Session resumption by tickets (RFC 5077; RFC 8446 section 2.2, always with a new key exchange).
+// A resumed session is judged again: its chain, names and the list of allowed peers, at the time
+// and by the context of the resumption. RFC 9325 section 3.4 calls it essential for performance;
+// its conditions (authenticated encryption, keys that change, tickets that do not live long) hold
+// always.
 enum class Resumption : std::uint8_t { off, tickets };
 
 // What is done about TLS 1.2 peers without the extended master secret (RFC 7627). TLS 1.3 has it
@@ -81,7 +83,7 @@ struct SIPTLS_API TlsPolicy {
   OcspPolicy ocsp = OcspPolicy::if_present;
   PeerAuthorisation authorise = PeerAuthorisation::automatic;
   UnknownServerName unknown_server_name = UnknownServerName::refuse_if_several;
-  Resumption resumption = Resumption::off;
+  Resumption resumption = Resumption::tickets;
   ExtendedMasterSecret extended_master_secret = ExtendedMasterSecret::required;
   // `off`: some providers refuse a handshake that offers it.
   Alpn alpn = Alpn::off;

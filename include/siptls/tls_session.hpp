@@ -90,6 +90,8 @@ class SIPTLS_API TlsSession {
   Result<void> feed(std::span<const std::byte> ciphertext, const Now& now);
   // Copies what is lent and unread, so that the lent octets may go away.
   void keep_input();
+  // Is there input that next_plaintext() has not looked at, or the beginning of a record?
+  bool has_unread_input() const noexcept;
   // Tells that the peer's TCP has ended. Fails with `truncated` unless the peer's close_notify came
   // before (RFC 8446 section 6.1) or close() was called; during the handshake always. While lent
   // octets are unread the verdict waits for next_plaintext().

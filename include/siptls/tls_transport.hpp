@@ -18,7 +18,8 @@
 // that carries the token; nothing is lost silently and nothing is sent again. Octets leave a
 // connection in the order of the calls. Outside a drain `send` writes before it returns. Between an
 // event and the next empty next_event() output is gathered per connection and written when the
-// drain leaves that connection, at 16 KiB, on empty, or by flush(). Messages are sent as given.
+// drain leaves that connection, at 16 KiB, on empty, or by flush(). With a connection's last event
+// the drain has left it: what is sent on it then is written at once. Messages are sent as given.
 #pragma once
 
 #include <chrono>
@@ -37,33 +38,16 @@
 #include "siptls/event.hpp"
 #include "siptls/export.hpp"
 #include "siptls/handshake_trace.hpp"
+#include "siptls/keep_alive.hpp"
+#include "siptls/log.hpp"
+#include "siptls/metrics.hpp"
 #include "siptls/result.hpp"
 #include "siptls/sender.hpp"
-#include "siptls/sip_framer.hpp"
+#include "siptls/sip_message_view.hpp"
 #include "siptls/tls_context.hpp"
+#include "siptls/transport_limits.hpp"
 
 namespace siptls {
-
-// Limits and deadlines, all on by default.
-struct TransportLimits {
-  // Connections of a transport, both roles, handshakes included.
-  std::size_t max_connections = 20'000;
-  // For TCP to come about, for each address. Shorter than SIP's 32 s (64*T1, RFC 3261 section
-  // 17.1.1.2), so that a second address can still be tried in time.
-  std::chrono::milliseconds connect_timeout = std::chrono::seconds(5);
-  std::chrono::milliseconds handshake_timeout = std::chrono::seconds(10);
-  // Without a message or keep-alive in either direction. RFC 3261 section 18 wants at least 32 s;
-  // RFC 5923 section 8.1 wants connections kept up.
-  std::chrono::milliseconds idle_timeout = std::chrono::seconds(600);
-  // From the first octet of a message to its last (RFC 4475 section 3.1.2.2).
-  std::chrono::milliseconds message_timeout = std::chrono::seconds(20);
-  // For the peer's close_notify after ours, and for the queue to be written before it.
-  std::chrono::milliseconds close_timeout = std::chrono::seconds(2);
-  // Queued and not yet written, for each connection. At either limit `queue_full`.
-  std::size_t max_queued_bytes = 1024 * 1024;
-  std::size_t max_queued_messages = 1024;
-  FramerLimits framer;
-};
 
 // What is done about a request whose framing failed, before its connection is closed.
 enum class UnframedRequest : std::uint8_t {
@@ -77,6 +61,17 @@ struct TransportOptions {
   UnframedRequest unframed_request = UnframedRequest::answer;
   // For targets that bring no context of their own; update_outgoing() exchanges it.
   std::optional<TlsContext> outgoing;
+  LogOptions log;
+};
+
+// Who the peer of a connection is when a load balancer stands in front: a header before TLS
+// (PROXY protocol, haproxy's proxy-protocol.txt). Off unless asked for, since without it the header
+// cannot be told from a peer's own octets (its first ones are an RFC 5626 ping).
+enum class ProxyProtocol : std::uint8_t {
+  off,
+  version1,  // the line of text
+  version2,  // the binary header
+  either,
 };
 
 struct ListenOptions {
@@ -86,6 +81,17 @@ struct ListenOptions {
   enum class Binding : std::uint8_t { present, may_come_later } binding = Binding::present;
   // With `share` several transports of a process accept on one port (SO_REUSEPORT).
   enum class Port : std::uint8_t { own, share } port = Port::own;
+  // With a PROXY header every connection must bring one, and must come from one of
+  // `proxy_sources`; others are reset (`proxy_source_not_allowed`, `proxy_header_invalid`). With it
+  // and without sources listen() fails.
+  ProxyProtocol proxy = ProxyProtocol::off;
+  std::vector<AddressRange> proxy_sources = {};
+  // Tickets are good at listeners of the same scope alone. Empty: the local address. Machines that
+  // stand behind one name and share ticket keys give it one name here.
+  std::string ticket_scope = {};
+  // With `dual` a listener on [::] takes IPv4 too, and its IPv4 peers have IPv4 addresses in all
+  // events. Otherwise each family has a listener of its own, also on the same port.
+  enum class Families : std::uint8_t { own, dual } families = Families::own;
 };
 
 // Where a message is to go: the result of RFC 3263, which is the host's business.
@@ -95,9 +101,13 @@ struct Target {
   // (RFC 5922 section 7.3).
   std::string domain;
   std::optional<TlsContext> context;  // none: the transport's own
-  std::optional<Endpoint> local;      // source address; port 0: any
+  // Source address; port 0: any. Remotes of the other family do not work with it, and without one of
+  // its own the target is an `invalid_argument`.
+  std::optional<Endpoint> local;
   // Filled if not null and this call opens the connection.
   std::shared_ptr<HandshakeTrace> trace;
+  // If this call opens the connection: keep_alive() from Connected on.
+  std::optional<KeepAliveOptions> keep_alive = {};
 };
 
 // Where a response may go if the connection of its request is gone (RFC 3261 section 18.2.2).
@@ -150,7 +160,9 @@ class SIPTLS_API TlsTransport {
   void flush();
 
   // A certificate that is not valid now gives a Warning. Errors: `credentials_missing`,
-  // `policy_unsupported`, `address_in_use`, `address_not_available`, `too_many_files`, `io_failed`.
+  // `policy_unsupported`, `address_in_use`, `address_not_available`, `too_many_files`, `io_failed`,
+  // `invalid_argument` (PROXY headers without sources; dual on another address than [::]),
+  // `transport_draining` (after drain_all()), `wrong_process`.
   Result<ListenerId> listen(const ListenOptions& options);
   // The bound address, with the port that was picked.
   Result<Endpoint> local_endpoint(ListenerId listener) const;
@@ -177,18 +189,35 @@ class SIPTLS_API TlsTransport {
   Result<ConnectionId> connect(const Target& target);
 
   // Errors of the three: `unknown_connection`, `connection_closed` (it is closing), `queue_full`,
-  // `message_too_large` (never fits into the queue), `invalid_argument`, `invalid_domain`,
-  // `too_many_connections`, `wrong_process`. Nothing was accepted then and no event follows.
+  // `buffers_full`, `message_too_large` (never fits into the queue), `invalid_argument`,
+  // `invalid_domain`, `too_many_connections`, `transport_draining` (a new connection would be
+  // needed), `wrong_process`. Nothing was accepted then and no event follows.
   Result<SendToken> send(ConnectionId connection, std::span<const std::byte> message,
                          const SendOptions& options = {});
   // On an open connection to one of `remotes` with the same source address and context whose peer
-  // has proven `domain`; otherwise on a new one.
+  // has proven `domain` (or an alias of one, see accept_alias()); otherwise on a new one.
   Result<SendToken> send(const Target& target, std::span<const std::byte> message,
                          const SendOptions& options = {});
   // On the connection of the request, or, if it has ended, on one to `fallback` that must prove an
   // identity which the lost one had proven, or the sent-by host if that peer had proven nothing.
   Result<SendToken> respond(ConnectionId connection, std::span<const std::byte> message,
                             const ResponseFallback& fallback = {}, const SendOptions& options = {});
+
+  // RFC 5923: takes the connection that `request` came on for requests in the other direction too,
+  // towards the source address with the sent-by port of its top Via (5061 if it names none). From
+  // then on a target is served by it whose `remotes` have that address, whose `domain` the peer's
+  // certificate covers, and whose context is the listener's or has the same credentials, trust and
+  // policy: what was opened to one virtual server never carries requests of another (section 9.3).
+  // Errors: `alias_refused` (the request asks for no alias, the peer was not proven by certificate
+  // (section 9.2), this side opened the connection), `unknown_connection`, `connection_closed`,
+  // `wrong_process`.
+  Result<void> accept_alias(ConnectionId connection, const SipMessageView& request);
+
+  // Sends pings on a connection that this side opened (RFC 5626 section 4.4.1), the first after an
+  // interval; without a pong in time FlowFailed comes, and the connection ends. A second call
+  // changes the interval (a new Flow-Timer). Errors: `invalid_argument` (accepted connections do
+  // not ping; an interval of 0), `unknown_connection`, `connection_closed`, `wrong_process`.
+  Result<void> keep_alive(ConnectionId connection, const KeepAliveOptions& options = {});
 
   // The answers to AuthorisePeer and SignatureWanted. Errors: `unknown_connection`,
   // `invalid_argument` for a connection that did not ask.
@@ -203,12 +232,22 @@ class SIPTLS_API TlsTransport {
   // Stops listening and closes every connection.
   void close_all();
 
+  // Lets a connection run out (RFC 5923 section 8.3): no target is served by it any more, while its
+  // transactions go on in both directions by send(ConnectionId) and respond(). The host closes it
+  // when they are done; at `deadline` it is closed as by close(). A second call changes the
+  // deadline. Errors: `unknown_connection`, `connection_closed`, `wrong_process`.
+  Result<void> drain(ConnectionId connection, MonoTime deadline);
+  // Stops listening, opens no connection any more (`transport_draining`), and drains all that are
+  // open; handshakes are given up. connection_count() is 0 when it is done.
+  void drain_all(MonoTime deadline);
+
   // Stops and goes on with reading from a connection; meanwhile TCP holds the peer back. Messages
   // that were already read are kept and come first.
   Result<void> pause(ConnectionId connection);
   Result<void> resume(ConnectionId connection);
 
   std::size_t connection_count() const noexcept;
+  TransportMetrics metrics() const;
   // A handle for other threads.
   Sender sender() const;
 

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <utility>
 
+#include "base/mapped_address.hpp"
 #include "base/os/ip_text.hpp"
 
 namespace siptls {
@@ -101,6 +103,60 @@ std::string Endpoint::to_string() const {
   const std::string port = ":" + std::to_string(port_);
   if (family_ == AddressFamily::ipv4) return address_text() + port;
   return "[" + address_text() + "]" + port;
+}
+
+Endpoint unmapped(const Endpoint& endpoint) noexcept {
+  constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  if (endpoint.family() == AddressFamily::ipv4) return endpoint;
+  const std::uint8_t* octets = endpoint.address_data();
+  if (!std::equal(kMapped.begin(), kMapped.end(), octets)) return endpoint;
+  return Endpoint::ipv4({octets[12], octets[13], octets[14], octets[15]}, endpoint.port());
+}
+
+namespace {
+
+// Whether the first `bits` bits of both are the same.
+bool equal_prefix(const std::uint8_t* a, const std::uint8_t* b, unsigned bits) noexcept {
+  const unsigned octets = bits / 8;
+  if (!std::equal(a, a + octets, b)) return false;
+  const unsigned rest = bits % 8;
+  return rest == 0 || ((a[octets] ^ b[octets]) >> (8 - rest)) == 0;
+}
+
+}  // namespace
+
+Result<AddressRange> AddressRange::parse(std::string_view text) {
+  const auto slash = text.find('/');
+  auto first = Endpoint::parse(text.substr(0, slash), 0);
+  if (!first) return Unexpected(std::move(first).error());
+  if (first->port() != 0) return invalid(text, "a range of addresses has no port");
+  const unsigned bits = static_cast<unsigned>(first->address_size()) * 8;
+  AddressRange range;
+  range.prefix_ = bits;
+  if (slash != std::string_view::npos) {
+    const auto prefix = parse_number<unsigned>(text.substr(slash + 1));
+    if (!prefix || *prefix > bits) {
+      return invalid(text, "the prefix is no number from 0 to " + std::to_string(bits));
+    }
+    range.prefix_ = *prefix;
+  }
+  for (unsigned bit = range.prefix_; bit < bits; ++bit) {
+    if ((first->address_data()[bit / 8] >> (7 - bit % 8) & 1) != 0) {
+      return invalid(text, "the address has bits behind the prefix");
+    }
+  }
+  range.first_ = *first;
+  return range;
+}
+
+bool AddressRange::contains(const Endpoint& endpoint) const noexcept {
+  const Endpoint address = unmapped(endpoint);
+  return address.family() == first_.family() &&
+         equal_prefix(address.address_data(), first_.address_data(), prefix_);
+}
+
+std::string AddressRange::to_string() const {
+  return first_.address_text() + "/" + std::to_string(prefix_);
 }
 
 }  // namespace siptls

@@ -54,12 +54,13 @@ struct ListenSpec {
   Endpoint local;
   bool may_come_later = false;  // IP_FREEBIND
   bool share_port = false;      // SO_REUSEPORT
+  bool dual = false;            // IPv4 as well, on [::]
 };
 Result<Descriptor> listen(const ListenSpec& spec);
 
 struct Accepted {
   Descriptor socket;
-  Endpoint remote;
+  Endpoint remote;  // an IPv4 one also where a dual listener accepted it
 };
 struct AcceptResult {
   IoStatus status = IoStatus::done;

@@ -47,7 +47,7 @@ void Poller::remove(int fd) noexcept {
 }
 
 std::size_t Poller::poll(std::span<Ready> ready) noexcept {
-  std::array<epoll_event, 64> events;
+  std::array<epoll_event, 256> events;
   const int room = static_cast<int>(std::min(ready.size(), events.size()));
   int count = ::epoll_wait(epoll_.get(), events.data(), room, 0);
   while (count < 0 && errno == EINTR) {

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <system_error>
 
+#include "base/mapped_address.hpp"
 #include "net/net.hpp"
 
 namespace siptls::net {
@@ -48,7 +49,7 @@ Endpoint to_endpoint(const Address& address) noexcept {
     std::memcpy(&in, &address.storage, sizeof in);
     std::array<std::uint8_t, 16> octets{};
     std::memcpy(octets.data(), &in.sin6_addr, octets.size());
-    return Endpoint::ipv6(octets, ntohs(in.sin6_port), in.sin6_scope_id);
+    return unmapped(Endpoint::ipv6(octets, ntohs(in.sin6_port), in.sin6_scope_id));
   }
   sockaddr_in in{};
   std::memcpy(&in, &address.storage, sizeof in);
@@ -122,9 +123,9 @@ Result<Descriptor> listen(const ListenSpec& spec) {
     set_option(socket.get(), ipv4 ? IPPROTO_IP : IPPROTO_IPV6, ipv4 ? IP_FREEBIND : IPV6_FREEBIND,
                1);
   }
-  // Each family has its own listener, so that an IPv6 one does not take IPv4's port.
+  // Said in either case: what holds otherwise is the system's choice (net.ipv6.bindv6only).
   if (spec.local.family() == AddressFamily::ipv6) {
-    set_option(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    set_option(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, spec.dual ? 0 : 1);
   }
   Address address = to_address(spec.local);
   if (::bind(socket.get(), address.get(), address.size) != 0) {
@@ -154,6 +155,11 @@ AcceptResult accept(int listener) noexcept {
 }
 
 Result<Descriptor> start_connect(const Endpoint& remote, const std::optional<Endpoint>& local) {
+  if (local && local->family() != remote.family()) {
+    return Unexpected(Errc::connect_failed, "connect to " + remote.to_string() + " from " +
+                                                local->address_text() +
+                                                ": the addresses are of two families");
+  }
   Descriptor socket = open_socket(remote.family());
   if (!socket) return Unexpected(io_error(errno, "socket"));
   set_option(socket.get(), IPPROTO_TCP, TCP_NODELAY, 1);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 #include "siptls/cipher_suites.hpp"
 #include "tls/library_features.hpp"
@@ -53,8 +54,49 @@ std::string printable(std::string_view text) {
   return result;
 }
 
-// Why the suites that the peer offers were not taken: each reason once, with how many it concerns.
-std::string blocked_by(const Codes& offered, const Codes& allowed) {
+// The suites that may be chosen for this peer. Those of TLS 1.3 are in no policy: BoringSSL has
+// these three.
+Codes allowed_suites(const ClientHello& offered, const TlsPolicy& policy) {
+  Codes allowed;
+  if (policy.max_version == ProtocolVersion::tls1_3 && offered.offers_version(TLS1_3_VERSION)) {
+    allowed = {0x1301, 0x1302, 0x1303};
+  }
+  if (policy.min_version == ProtocolVersion::tls1_2 && offered.offers_version(TLS1_2_VERSION)) {
+    allowed.insert(allowed.end(), policy.cipher_suites.begin(), policy.cipher_suites.end());
+  }
+  return allowed;
+}
+
+std::string_view status_name(SuiteStatus status) noexcept {
+  switch (status) {
+    case SuiteStatus::offered:
+      return " (offered)";
+    case SuiteStatus::interop:
+      return " (interop)";
+    case SuiteStatus::refused:
+      break;
+  }
+  return " (refused)";
+}
+
+// Why this suite was not taken; empty if it is no obstacle.
+std::string_view objection_to(std::uint16_t code, const Codes& allowed, CertificateKey key) {
+  if (contains(allowed, code)) {
+    return fits_key(code, key) ? "" : "not for the key of this side's certificate";
+  }
+  const CipherSuite* suite = find_cipher_suite(code);
+  if (suite == nullptr) return "not in the catalogue";
+  if (suite->status == SuiteStatus::interop && !library_has_suite(code)) {
+    return "this BoringSSL does not have it";
+  }
+  if (!suite->reason.empty()) return suite->reason;
+  return suite->key_exchange == "any" ? "of TLS 1.3, which is not negotiated here"
+                                      : "not in this policy";
+}
+
+// Why the suites that the peer offers were not taken: the status in the catalogue and each reason
+// once, with how many it concerns.
+std::string blocked_by(const Codes& offered, const Codes& allowed, CertificateKey key) {
   struct Reason {
     std::string_view text;
     std::string example;
@@ -63,16 +105,19 @@ std::string blocked_by(const Codes& offered, const Codes& allowed) {
   std::vector<Reason> reasons;
   for (const std::uint16_t code : offered) {
     const CipherSuite* suite = find_cipher_suite(code);
-    if (contains(allowed, code) || (suite != nullptr && suite->strength_bits == 0)) continue;
-    std::string_view text = "not in the catalogue";
-    if (suite != nullptr) text = suite->reason.empty() ? "not in this policy" : suite->reason;
+    const std::string_view text = objection_to(code, allowed, key);
+    // The signal beside suites stands in nobody's way.
+    const bool signal = suite != nullptr && suite->strength_bits == 0 && offered.size() > 1;
+    if (text.empty() || signal) continue;
     const auto known = std::find_if(reasons.begin(), reasons.end(),
                                     [&](const Reason& reason) { return reason.text == text; });
     if (known != reasons.end()) {
       ++known->count;
-    } else {
-      reasons.push_back({text, cipher_suite_name(code), 1});
+      continue;
     }
+    std::string example = cipher_suite_name(code);
+    if (suite != nullptr) example += status_name(suite->status);
+    reasons.push_back({text, std::move(example), 1});
   }
   std::string text;
   for (const Reason& reason : reasons) {
@@ -115,10 +160,14 @@ std::string describe_incompatibility(Errc reason, const ClientHello& offered,
   switch (reason) {
     case Errc::protocol_version_unsupported:
       return describe_versions(offered, policy);
-    case Errc::no_common_cipher_suite:
-      return fmt::format("the peer offers {}; this side allows {}, with {}{}",
-                         describe_suites(offered.suites), describe_suites(policy.cipher_suites),
-                         key_name(key), blocked_by(offered.suites, policy.cipher_suites));
+    case Errc::no_common_cipher_suite: {
+      const Codes allowed = allowed_suites(offered, policy);
+      // BoringSSL uses ECDHE with nobody who names no groups.
+      return fmt::format("the peer offers {}; this side allows {}, with {}{}{}",
+                         describe_suites(offered.suites), describe_suites(allowed), key_name(key),
+                         blocked_by(offered.suites, allowed, key),
+                         offered.groups.empty() ? "; the peer names no groups for ECDHE" : "");
+    }
     case Errc::no_common_group:
       return fmt::format("the peer offers the groups {}; this side allows {}, with {}",
                          describe_groups(offered.groups), describe_groups(policy.groups),

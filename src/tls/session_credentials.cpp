@@ -6,12 +6,19 @@
 #include <openssl/rsa.h>
 
 #include "pki/credentials_impl.hpp"
+#include "siptls/cipher_suites.hpp"
 #include "tls/client_hello.hpp"
+#include "tls/incompatibility.hpp"
 #include "tls/session_callbacks.hpp"
 #include "tls/session_clock.hpp"
 #include "tls/tls_session_impl.hpp"
 
 namespace siptls {
+namespace {
+
+constexpr std::uint16_t kSupportedGroups = 10;  // RFC 8422 section 5.1.1
+
+}  // namespace
 
 // RFC 9325 section 3.7: the certificate that the client asks for, or none.
 Result<void> TlsSessionImpl::choose_credentials(const SSL_CLIENT_HELLO& hello) {
@@ -47,6 +54,32 @@ Result<void> TlsSessionImpl::choose_credentials(const SSL_CLIENT_HELLO& hello) {
     SSL_set_ocsp_response(hello.ssl, CRYPTO_BUFFER_data(staple), CRYPTO_BUFFER_len(staple));
   }
   return {};
+}
+
+// RFC 8422 section 5.1: in TLS 1.2 the client's groups limit the curve of the certificate as well.
+// Some versions of BoringSSL show the certificate all the same, and some clients take it.
+Result<void> TlsSessionImpl::judge_shown_curve(const SSL_CLIENT_HELLO& hello) const {
+  const std::uint16_t curve = context().shown(handshake_->shown).curve;
+  const std::uint8_t* content = nullptr;
+  std::size_t size = 0;
+  if (curve == 0 ||
+      SSL_early_callback_ctx_extension_get(&hello, kSupportedGroups, &content, &size) != 1) {
+    return {};
+  }
+  for (std::size_t i = 2; i + 1 < size; i += 2) {
+    if ((content[i] << 8 | content[i + 1]) == curve) return {};
+  }
+  const TlsPolicy& policy = context().config().policy;
+  const auto offered = tls::parse_client_hello(handshake_->client_hello);
+  if (!offered || !offered->offers_version(TLS1_2_VERSION)) return {};
+  const bool newer =
+      policy.max_version == ProtocolVersion::tls1_3 && offered->offers_version(TLS1_3_VERSION);
+  if (newer || policy.min_version != ProtocolVersion::tls1_2) return {};
+  return Unexpected(Errc::no_common_group,
+                    fmt::format("the peer offers the groups {}; the key of this side's "
+                                "certificate is on {}, and in TLS 1.2 a certificate must keep to "
+                                "the peer's groups as well (RFC 8422 section 5.1)",
+                                tls::describe_groups(offered->groups), group_name(curve)));
 }
 
 void TlsSessionImpl::want_signature(std::uint16_t scheme, std::span<const std::uint8_t> input) {

@@ -166,6 +166,7 @@ Result<void> TlsSessionImpl::establish() {
   const bool knows = role_ == Role::server || (peer_.version == ProtocolVersion::tls1_2 &&
                                                !peer_.resumed && certificate_requested_);
   if (knows) peer_answered();
+  shown_ = static_cast<std::uint32_t>(handshake_->shown);
   handshake_.reset();
   return {};
 }
@@ -223,6 +224,7 @@ Result<void> TlsSessionImpl::judge_client_hello(const SSL_CLIENT_HELLO& hello) {
                       "(RFC 7301)");
   }
   if (auto chosen = choose_credentials(hello); !chosen) return chosen;
+  if (auto known = judge_shown_curve(hello); !known) return known;
   if (auto used = use_scope(); !used) return used;
   const bool complete =
       has_extension(hello, kExtendedMasterSecret) && has_extension(hello, kRenegotiationInfo);

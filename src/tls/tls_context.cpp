@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <new>
 #include <vector>
@@ -94,6 +95,14 @@ TlsContextImpl::CertificateKey key_of(const CredentialsImpl& credentials) {
     default:
       return Key::none;
   }
+}
+
+// The group of a curve that certificates name so; every curve that a private key may have.
+std::uint16_t curve_of(std::string_view kind) {
+  constexpr std::array<std::uint16_t, 3> kCurves = {0x0017, 0x0018, 0x0019};
+  const auto found = std::find_if(kCurves.begin(), kCurves.end(),
+                                  [&](std::uint16_t code) { return group_name(code) == kind; });
+  return found == kCurves.end() ? std::uint16_t{0} : *found;
 }
 
 Result<void> check_own_validity(const CertificateSummary& certificate, const Now& now) {
@@ -244,10 +253,9 @@ Result<void> TlsContextImpl::add_credentials(const Credentials& credentials) {
   const TlsPolicy& policy = config_.policy;
   const std::string& kind = credentials.certificates().front().key;
   // In TLS 1.2 the curve of the certificate must be among the groups (RFC 8422 section 5.1.1).
-  if (key == CertificateKey::ecdsa && policy.min_version == ProtocolVersion::tls1_2) {
-    const bool listed = std::any_of(policy.groups.begin(), policy.groups.end(),
-                                    [&](std::uint16_t code) { return group_name(code) == kind; });
-    if (!listed) {
+  const std::uint16_t curve = key == CertificateKey::ecdsa ? curve_of(kind) : std::uint16_t{0};
+  if (curve != 0 && policy.min_version == ProtocolVersion::tls1_2) {
+    if (std::find(policy.groups.begin(), policy.groups.end(), curve) == policy.groups.end()) {
       return unsupported(fmt::format(
           "groups: {} is missing, the curve of the certificate, and TLS 1.2 needs it there", kind));
     }
@@ -258,7 +266,8 @@ Result<void> TlsContextImpl::add_credentials(const Credentials& credentials) {
   if (!usable) {
     return unsupported(fmt::format("signature schemes: none is for the private key, {}", kind));
   }
-  shown_.push_back({credentials, key, std::make_unique<tls::Staple>(credentials, config_.trust)});
+  shown_.push_back(
+      {credentials, key, curve, std::make_unique<tls::Staple>(credentials, config_.trust)});
   return {};
 }
 

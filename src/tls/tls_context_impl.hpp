@@ -36,6 +36,7 @@ class TlsContextImpl {
   struct Shown {
     Credentials credentials;
     CertificateKey key;
+    std::uint16_t curve;  // of an ECDSA key, as the code of the group; 0 for others
     std::unique_ptr<tls::Staple> staple;
   };
   // Which of them has this name; none if none has. Each is asked in turn.

@@ -46,6 +46,7 @@ Result<void> TlsSession::feed(std::span<const std::byte> ciphertext, const Now& 
   return guarded([&] { return impl_->feed(ciphertext, now); });
 }
 void TlsSession::keep_input() { impl_->keep_input(); }
+bool TlsSession::has_unread_input() const noexcept { return impl_->has_unread_input(); }
 Result<void> TlsSession::feed_end(const Now& now) {
   return guarded([&] { return impl_->feed_end(now); });
 }
@@ -199,6 +200,11 @@ void TlsSessionImpl::keep_input() noexcept {
     // What is lost cannot be made good: the session has failed, as its next call tells.
     static_cast<void>(fail(Error(Errc::out_of_memory, "no memory for unread input")));
   }
+}
+
+// A record of which the rest has not come counts as well.
+bool TlsSessionImpl::has_unread_input() const noexcept {
+  return !wire_.input.empty() || SSL_has_pending(ssl_.get()) == 1;
 }
 
 Result<void> TlsSessionImpl::feed_end(const Now& now) {

@@ -28,10 +28,12 @@ class TlsSessionImpl {
   static Result<TlsSession> server(const TlsContext& context, const Now& now,
                                    const SessionOptions& options);
   static TlsSessionImpl& of(TlsSession& session) noexcept { return *session.impl_; }
+  static const TlsSessionImpl& of(const TlsSession& session) noexcept { return *session.impl_; }
 
   // The functions of TlsSession.
   Result<void> feed(std::span<const std::byte> ciphertext, const Now& now);
   void keep_input() noexcept;
+  bool has_unread_input() const noexcept;
   Result<void> feed_end(const Now& now);
   Result<std::span<const std::byte>> next_plaintext(std::span<std::byte> buffer, const Now& now);
   Result<void> send(std::span<const std::byte> plaintext, const Now& now);
@@ -46,6 +48,8 @@ class TlsSessionImpl {
   Result<void> complete_signature(std::span<const std::byte> signature, const Now& now);
   Result<void> judge_again(const TlsContext& context, const Now& now) const;
   const std::optional<Error>& error() const noexcept { return error_; }
+  // Which of the context's credentials an established session has shown, if it has any.
+  std::size_t shown() const noexcept { return shown_; }
 
   tls::WireBuffers& wire() noexcept { return wire_; }
   const tls::WireBuffers& wire() const noexcept { return wire_; }
@@ -58,6 +62,7 @@ class TlsSessionImpl {
   enum class Answer : std::uint8_t { none, wanted, admit, refuse };
   Answer answer() noexcept;
   Result<void> judge_client_hello(const SSL_CLIENT_HELLO& hello);
+  Result<void> judge_shown_curve(const SSL_CLIENT_HELLO& hello) const;
   void refuse(Error error) { handshake_->refusal = std::move(error); }
   void note_sent_alert(std::uint8_t alert) noexcept { sent_alert_ = alert; }
   void note_received_alert(std::uint8_t alert) noexcept { received_alert_ = alert; }
@@ -135,6 +140,7 @@ class TlsSessionImpl {
   std::optional<Error> error_;
   std::optional<std::uint8_t> sent_alert_;
   std::optional<std::uint8_t> received_alert_;
+  std::uint32_t shown_ = 0;  // see shown()
   const Role role_;
   SessionState state_ = SessionState::handshaking;
   bool peer_has_answered_ = false;

@@ -12,6 +12,8 @@
 #include "siptls/sip_framer.hpp"
 #include "siptls/tls_session.hpp"
 #include "siptls/tls_transport.hpp"
+#include "transport/flow.hpp"
+#include "transport/rate.hpp"
 #include "transport/write_queue.hpp"
 
 namespace siptls {
@@ -44,6 +46,13 @@ struct Outgoing {
   std::vector<ConnectAttempt> attempts;
 };
 
+// What stands between a connection and its peer: a load balancer with a PROXY header.
+struct ProxyState {
+  ProxyProtocol allowed = ProxyProtocol::off;  // off: the header was read
+  std::vector<std::byte> octets;               // of an unfinished header
+  Endpoint balancer;                           // the other end of TCP
+};
+
 struct Connection {
   Connection(ConnectionId its_id, ConnectionRole its_role, TlsContext its_context,
              ContextSource its_source)
@@ -59,12 +68,16 @@ struct Connection {
   std::optional<TlsSession> session;
   std::optional<SipFramer> framer;
   std::unique_ptr<Outgoing> outgoing;  // client only
+  std::unique_ptr<ProxyState> proxy;   // of a listener with PROXY headers only
+  std::unique_ptr<Endpoint> alias;     // under which TransportCore::aliases_ has it
   WriteQueue queue;
   Endpoint local;
   Endpoint remote;
   ListenerId listener = ListenerId::none;
   // Of the contexts by which the peer was judged last.
   std::uint64_t generation = 0;
+
+  const Endpoint& wire_remote() const noexcept { return proxy ? proxy->balancer : remote; }
 
   MonoTime phase_since;  // when this phase, or this attempt, began
   MonoTime last_activity;
@@ -74,6 +87,13 @@ struct Connection {
   // read, and tells more than this; it is waited for until the time that stands here.
   std::unique_ptr<Error> write_error;
   MonoTime write_error_until = MonoTime::max();
+  MonoTime write_since = MonoTime::max();  // since when the kernel takes nothing of what waits
+  MonoTime drain_until;                    // if draining
+  TokenBucket pings;                       // of the peer
+  std::unique_ptr<Flow> flow;              // if this side pings
+  // Its part of TransportCore::buffered_.
+  std::size_t counted_queued = 0;
+  std::size_t counted_unfinished = 0;
 
   bool connected = false;   // Connected was given
   bool finishing = false;   // no more messages are handed out and none are taken
@@ -87,6 +107,9 @@ struct Connection {
   bool dirty = false;         // has gathered output; is in TransportCore::dirty_
   bool refused_send = false;  // a send was refused with queue_full; Writable is owed
   bool peer_close_seen = false;
+  bool entered = false;   // counted by Admission, under `remote`
+  bool heard = false;     // a message or keep-alive has come
+  bool draining = false;  // no target finds it any more
 };
 
 }  // namespace siptls

@@ -29,12 +29,16 @@ Result<SendToken> SenderQueue::push(Command command) {
   octets_ += command.message.size();
   const SendToken token = command.token;
   commands_.push_back(std::move(command));
+  // Before the signal, so that whoever sees that sees this.
+  waiting_.store(true, std::memory_order_release);
   if (commands_.size() == 1) waker_.signal();
   return token;
 }
 
-std::deque<SenderQueue::Command> SenderQueue::take() {
+std::vector<SenderQueue::Command> SenderQueue::take() {
+  if (!waiting_.load(std::memory_order_acquire)) return {};
   const std::lock_guard lock(mutex_);
+  waiting_.store(false, std::memory_order_relaxed);
   octets_ = 0;
   return std::exchange(commands_, {});
 }

@@ -48,7 +48,7 @@ class SenderQueue {
   Result<SendToken> push(Command command);
 
   // From the transport's thread.
-  std::deque<Command> take();
+  std::vector<Command> take();
   void close();
   // Tokens are given out here, so that they are unique among threads.
   SendToken next_token() noexcept;
@@ -61,7 +61,9 @@ class SenderQueue {
   net::Waker waker_;
   std::atomic<std::uint64_t> last_token_{0};
   std::mutex mutex_;
-  std::deque<Command> commands_;
+  std::vector<Command> commands_;
+  // Nothing is locked where nobody sends.
+  std::atomic<bool> waiting_{false};
   std::size_t octets_ = 0;
   bool closed_ = false;
 };

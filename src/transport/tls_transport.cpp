@@ -50,18 +50,23 @@ Result<void> TlsTransport::reverify(std::uint64_t generation) {
 
 Result<ConnectionId> TlsTransport::connect(const Target& target) { return core_->connect(target); }
 
+Result<void> TlsTransport::accept_alias(ConnectionId connection, const SipMessageView& request) {
+  return core_->accept_alias(connection, request);
+}
+
 Result<SendToken> TlsTransport::send(ConnectionId connection, std::span<const std::byte> message,
                                      const SendOptions& options) {
-  return core_->send(connection, message, options, SendToken::none);
+  return core_->noted(core_->send(connection, message, options, SendToken::none), message.size());
 }
 Result<SendToken> TlsTransport::send(const Target& target, std::span<const std::byte> message,
                                      const SendOptions& options) {
-  return core_->send(target, message, options, SendToken::none);
+  return core_->noted(core_->send(target, message, options, SendToken::none), message.size());
 }
 Result<SendToken> TlsTransport::respond(ConnectionId connection, std::span<const std::byte> message,
                                         const ResponseFallback& fallback,
                                         const SendOptions& options) {
-  return core_->respond(connection, message, fallback, options, SendToken::none);
+  return core_->noted(core_->respond(connection, message, fallback, options, SendToken::none),
+                      message.size());
 }
 
 Result<void> TlsTransport::authorise(ConnectionId connection, Verdict verdict) {
@@ -75,10 +80,18 @@ Result<void> TlsTransport::complete_signature(ConnectionId connection,
 Result<void> TlsTransport::close(ConnectionId connection) { return core_->close(connection); }
 Result<void> TlsTransport::abort(ConnectionId connection) { return core_->abort(connection); }
 void TlsTransport::close_all() { core_->close_all(); }
+Result<void> TlsTransport::drain(ConnectionId connection, MonoTime deadline) {
+  return core_->drain(connection, deadline);
+}
+void TlsTransport::drain_all(MonoTime deadline) { core_->drain_all(deadline); }
+Result<void> TlsTransport::keep_alive(ConnectionId connection, const KeepAliveOptions& options) {
+  return core_->keep_alive(connection, options);
+}
 Result<void> TlsTransport::pause(ConnectionId connection) { return core_->pause(connection); }
 Result<void> TlsTransport::resume(ConnectionId connection) { return core_->resume(connection); }
 
 std::size_t TlsTransport::connection_count() const noexcept { return core_->connection_count(); }
+TransportMetrics TlsTransport::metrics() const { return core_->metrics(); }
 Sender TlsTransport::sender() const { return core_->sender(); }
 
 }  // namespace siptls

@@ -27,6 +27,7 @@ Result<std::unique_ptr<TransportCore>> TransportCore::create(TransportOptions op
   if (options.clock == nullptr) {
     return Unexpected(Errc::invalid_argument, "TransportOptions::clock is null");
   }
+  if (auto good = check_limits(options.limits); !good) return Unexpected(std::move(good).error());
   auto poller = net::Poller::create();
   if (!poller) return Unexpected(std::move(poller).error());
   auto timer = net::Timer::create();
@@ -64,6 +65,8 @@ TransportCore::TransportCore(TransportOptions options, net::Poller poller, net::
       senders_(std::move(senders)),
       now_(clock_->now()),
       outgoing_(std::move(options.outgoing)),
+      admission_(limits_, static_cast<std::uint64_t>(now_.mono.time_since_epoch().count())),
+      account_(std::move(options.log)),
       receive_buffer_(kReceiveBuffer),
       plaintext_buffer_(kPlaintextBuffer),
       workspace_(SipFramer::make_workspace()) {}
@@ -86,7 +89,8 @@ ConnectionId TransportCore::new_id() noexcept {
 }
 
 void TransportCore::begin_call() {
-  if (!draining_) now_ = clock_->now();
+  // A host that takes one event for each wake-up may call long after it.
+  if (!draining_ || current_ == nullptr) now_ = clock_->now();
 }
 
 void TransportCore::end_call() { settle(work_is_left()); }
@@ -120,11 +124,14 @@ std::optional<Event> TransportCore::next_event() {
   if (!draining_) {
     draining_ = true;
     may_be_more_ = true;
+    deadlines_left_ = 0;
     note_clock();
     note_warnings();
   }
   judgements_left_ = kJudgementsPerSlice;
   judge_until_ = now_.mono + kJudgementTime;
+  turn_began_ = now_.mono;
+  left_ = ConnectionId::none;
   set_aside_current();
   std::optional<Event> event;
   for (;;) {
@@ -132,14 +139,18 @@ std::optional<Event> TransportCore::next_event() {
     if (event) break;
     if (current_ != nullptr) {
       event = step_current();
-      if (event) break;
+      if (event) {
+        leave_exhausted();
+        break;
+      }
       continue;
     }
     if (!pump()) break;
   }
   if (!event) draining_ = false;
-  // Without an event everything is done but judgements of the next slice.
-  settle(event ? current_ != nullptr || work_is_left() : !to_judge_.empty());
+  // Without an event everything is done but judgements of the next slice, and sockets that are
+  // ready still after a long turn.
+  settle(event ? current_ != nullptr || work_is_left() : !to_judge_.empty() || may_be_more_);
   return event;
 }
 
@@ -171,12 +182,17 @@ bool TransportCore::pump() {
     return true;
   }
   if (judge_one()) return true;
-  if (ready_next_ < ready_count_) {
-    serve(ready_[ready_next_++]);
+  if (serve_next()) return true;
+  // What has been received by a deadline comes before it, also in a crowd of them.
+  if (deadlines_left_ == 0) {
+    poll_sockets();
     return true;
   }
-  if (run_deadlines()) return true;
-  if (may_be_more_ && poll_sockets()) return true;
+  if (run_deadlines()) {
+    --deadlines_left_;
+    return true;
+  }
+  if (may_be_more_ && poll_again()) return true;
   if (!dirty_.empty()) {
     flush_all();
     return true;
@@ -187,14 +203,6 @@ bool TransportCore::pump() {
   }
   serve_commands();
   return !events_.empty() || !dirty_.empty();
-}
-
-bool TransportCore::poll_sockets() {
-  ready_count_ = poller_.poll(ready_);
-  ready_next_ = 0;
-  // Whatever becomes ready from now on makes fd() readable again.
-  may_be_more_ = ready_count_ == ready_.size();
-  return ready_count_ > 0;
 }
 
 void TransportCore::serve(const net::Ready& ready) {
@@ -262,6 +270,7 @@ void TransportCore::serve_commands() {
       }
       return send(command.connection, command.message, command.options, command.token);
     }();
+    account_.note_send(command.message.size());
     if (!outcome) {
       put_event(SendFailed{command.connection, command.token, std::move(outcome).error(), 0,
                            Delivery::none});
@@ -303,15 +312,22 @@ std::optional<Event> TransportCore::next_from_framer(Connection& connection) {
   FramerOutput output = connection.framer->next();
   if (const auto* message = std::get_if<SipMessageView>(&output)) {
     connection.message_since = MonoTime::max();
+    connection.heard = true;
+    account_.note_message(message->bytes().size());
     return Message{connection.id, *message, connection.local, connection.remote};
   }
   if (const auto* keep_alive = std::get_if<KeepAlive>(&output)) {
     connection.message_since = MonoTime::max();
+    connection.heard = true;
     if (keep_alive->kind == KeepAlive::Kind::ping) {
       answer_ping(connection);
       if (current_ != &connection) return std::nullopt;
+    } else {
+      pong_came(connection);
     }
-    return KeepAliveReceived{connection.id, keep_alive->kind};
+    const KeepAliveReceived received{connection.id, keep_alive->kind};
+    account_.note(received, now_);
+    return received;
   }
   if (auto* error = std::get_if<Error>(&output)) {
     // Nothing more can be read from this stream; the peer is told why, and that we close.
@@ -333,6 +349,21 @@ void TransportCore::refuse_unframed(Connection& connection) {
   static_cast<void>(connection.session->send(std::as_bytes(std::span(refusal)), now_));
 }
 
+// With the event that is about to be handed out, the drain is done with its connection: what the
+// host sends on it now is written at once, and fd() need not announce that something is left. That
+// spares the usual lone request two calls of the kernel.
+void TransportCore::leave_exhausted() {
+  if (current_ == nullptr || !current_->framer || current_->framer->unfinished() > 0) return;
+  const TlsSession& session = *current_->session;
+  if (session.state() != SessionState::established || session.has_unread_input() ||
+      !session.pending_output().empty()) {
+    return;
+  }
+  static_cast<void>(count_unfinished(*current_));  // there is nothing of one
+  arm(*current_);
+  left_ = std::exchange(current_, nullptr)->id;
+}
+
 // All input of the current connection is used up.
 void TransportCore::leave_current() {
   Connection& connection = *std::exchange(current_, nullptr);
@@ -344,6 +375,7 @@ void TransportCore::leave_current() {
     peer_closed(connection);
     return;
   }
+  if (!count_unfinished(connection)) return;
   arm(connection);
   // Gathered output is written here, and what TLS itself has to say (KeyUpdate) as well.
   flush(connection);
@@ -355,6 +387,7 @@ void TransportCore::set_aside_current() {
   current_->session->keep_input();
   if (current_->framer) current_->framer->keep_input();
   current_->kept_input = true;
+  if (!count_unfinished(*current_)) return;
   flush(*std::exchange(current_, nullptr));
 }
 

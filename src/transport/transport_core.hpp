@@ -21,6 +21,8 @@
 
 #include "net/net.hpp"
 #include "siptls/tls_transport.hpp"
+#include "transport/account.hpp"
+#include "transport/admission.hpp"
 #include "transport/connection.hpp"
 #include "transport/deadline_queue.hpp"
 #include "transport/sender_queue.hpp"
@@ -46,6 +48,7 @@ class TransportCore {
   Result<void> reverify(std::uint64_t generation);
 
   Result<ConnectionId> connect(const Target& target);
+  Result<void> accept_alias(ConnectionId id, const SipMessageView& request);
   Result<SendToken> send(ConnectionId id, std::span<const std::byte> message,
                          const SendOptions& options, SendToken token);
   Result<SendToken> send(const Target& target, std::span<const std::byte> message,
@@ -60,10 +63,24 @@ class TransportCore {
   Result<void> close(ConnectionId id);
   Result<void> abort(ConnectionId id);
   void close_all();
+  Result<void> drain(ConnectionId id, MonoTime deadline);
+  void drain_all(MonoTime deadline);
+  Result<void> keep_alive(ConnectionId id, const KeepAliveOptions& options);
   Result<void> pause(ConnectionId id);
   Result<void> resume(ConnectionId id);
 
+  // Counts the outcome of a call of the host, and passes it on.
+  Result<SendToken> noted(Result<SendToken> outcome, std::size_t octets) noexcept {
+    if (outcome) {
+      account_.note_send(octets);
+    } else {
+      account_.note_send_refused(outcome.error().reason());
+    }
+    return outcome;
+  }
+
   std::size_t connection_count() const noexcept { return connections_.size(); }
+  TransportMetrics metrics() const;
   Sender sender() const { return Sender(senders_); }
 
  private:
@@ -82,8 +99,14 @@ class TransportCore {
     net::Descriptor socket;
     Endpoint local;
     TlsContext context;
+    std::string ticket_scope;
+    ProxyProtocol proxy = ProxyProtocol::off;
+    std::vector<AddressRange> proxy_sources;
     bool paused = false;
     MonoTime armed = MonoTime::max();
+    // Not before the later of them; the second is for lack of descriptors or memory.
+    MonoTime resume_from = MonoTime::min();
+    MonoTime retry_from = MonoTime::min();
   };
   // A socket whose connection has ended for the host, and whose last octets (an alert) the peer
   // shall still be able to read: closing it with unread input would send a reset.
@@ -92,6 +115,7 @@ class TransportCore {
     MonoTime until;
     MonoTime armed = MonoTime::max();
     std::size_t discarded = 0;
+    std::vector<std::byte> rest;  // what the kernel has not taken of our own
   };
   // What is remembered of a connection that has ended, for respond().
   struct Lost {
@@ -125,9 +149,11 @@ class TransportCore {
   bool work_is_left() const noexcept;
   void settle(bool wake);
   std::optional<Event> take_event();
-  void put_event(Event event) { events_.push_back(std::move(event)); }
+  void put_event(Event event) {
+    account_.note(event, now_);
+    events_.push_back(std::move(event));
+  }
   bool pump();  // one step; false if nothing is left to do
-  bool poll_sockets();
   void serve(const net::Ready& ready);
   void serve_commands();
   void flush_all();
@@ -135,8 +161,15 @@ class TransportCore {
   std::optional<Event> step_current();
   std::optional<Event> next_from_framer(Connection& connection);
   void refuse_unframed(Connection& connection);
+  void leave_exhausted();
   void leave_current();
   void set_aside_current();
+
+  // transport_turn.cpp: who is served when
+  bool poll_sockets();
+  bool serve_next();
+  bool is_established(const net::Ready& ready);
+  bool poll_again();
 
   // transport_update.cpp: contexts that change, and what depends on that
   Result<void> check_usable(const TlsContext& context, ConnectionRole role) const;
@@ -156,11 +189,18 @@ class TransportCore {
   Result<Connection*> find_asked(ConnectionId id, SessionState state);
   Result<void> after_answer(Connection& connection, Result<void> outcome);
 
-  // transport_open.cpp: listeners and outgoing connections
+  // transport_accept.cpp: who may come in
   void accept_from(Listener& listener);
-  void accept_one(Listener& listener, net::Accepted accepted);
+  void refuse(net::Descriptor socket, const Endpoint& remote, const Error& why);
+  std::optional<Error> objection_to(const Listener& listener, const Endpoint& remote);
+  bool enter(Connection& connection);
+  void leave(const Connection& connection);
   void pause_listener(Listener& listener, Error why);
-  void resume_listeners();
+  bool may_resume(Listener& listener);
+  void resume_listeners(bool descriptor_is_free);
+
+  // transport_open.cpp: listeners and outgoing connections
+  void accept_one(Listener& listener, net::Accepted accepted);
   Result<ContextChoice> choose_context(const Target& target) const;
   std::optional<FallbackTarget> fallback_target(ConnectionId id, const ResponseFallback& fallback);
   Result<Connection*> open(const Target& target, const ContextChoice& choice);
@@ -170,10 +210,22 @@ class TransportCore {
   void finish_connect(Connection& connection);
   void start_handshake(Connection& connection);
   void attempt_failed(Connection& connection, Error error);
+  void note_attempt(Connection& connection, Error error);
   void unproven_failed(Connection& connection, Error error);
   ConnectionId new_id() noexcept;
   void index_remote(Connection& connection);
   void unindex_remote(const Connection& connection);
+
+  // transport_alias.cpp: accepted connections that carry requests in the other direction too
+  Connection* find_alias(const Target& target, const Endpoint& remote, const TlsContext& context);
+  void drop_alias(const Connection& connection);
+
+  // transport_proxy.cpp: what a load balancer says about a connection before TLS
+  static std::optional<Error> objection_to_balancer(const Listener& listener,
+                                                    const Endpoint& remote);
+  std::span<const std::byte> behind_proxy_header(Connection& connection,
+                                                 std::span<const std::byte> octets);
+  void refuse_proxy_header(Connection& connection, Error error);
 
   // transport_io.cpp: reading, writing, sending
   Connection* find(ConnectionId id) noexcept;
@@ -181,6 +233,7 @@ class TransportCore {
   void read_from(Connection& connection);
   void after_session_moved(Connection& connection);
   bool write_out(Connection& connection);
+  void note_progress(Connection& connection, bool moved);
   void flush(Connection& connection);
   void forget_acknowledged(Connection& connection);
   void want(Connection& connection, bool read, bool write);
@@ -192,10 +245,26 @@ class TransportCore {
   Result<SendToken> send_to(const Target& target, const ContextChoice& choice,
                             std::span<const std::byte> message, const SendOptions& options,
                             SendToken token);
-  void answer_ping(Connection& connection);
   void owe_writable(Connection& connection);
 
-  // transport_end.cpp: ends and deadlines
+  // transport_buffers.cpp: what all connections together hold
+  void count_queued(Connection& connection);
+  bool count_unfinished(Connection& connection);
+  void forget_buffered(Connection& connection);
+
+  // transport_flow.cpp: keep-alives
+  static Result<void> check_keep_alive(const KeepAliveOptions& options);
+  void start_flow(Connection& connection, const KeepAliveOptions& options);
+  void flow_is_due(Connection& connection);
+  void pong_came(Connection& connection);
+  void answer_ping(Connection& connection);
+
+  // transport_drain.cpp: connections that run out
+  void let_run_out(Connection& connection, MonoTime deadline);
+  void give_up(Connection& connection);
+  std::vector<ConnectionId> connection_ids() const;
+
+  // transport_end.cpp: ends
   void peer_closed(Connection& connection);
   void begin_close(Connection& connection);
   void advance_close(Connection& connection);
@@ -210,12 +279,19 @@ class TransportCore {
   void report_unsent(Connection& connection, const Error& error, Unsent how);
   enum class Farewell : std::uint8_t { close, linger, reset };
   void bury(Connection& connection, Farewell farewell);
-  void linger(net::Descriptor socket);
+  void linger(Connection& connection);
+  bool write_rest(std::uint64_t key, Lingering& kept);
   void serve_lingering(std::uint64_t key);
+
+  // transport_deadline.cpp
   MonoTime deadline_of(const Connection& connection) const;
+  static bool awaits_first_message(const Connection& connection);
   void arm(Connection& connection);
   bool run_deadlines();
   void deadline_reached(Connection& connection);
+  void open_deadline_reached(Connection& connection);
+  void end_by_limit(Connection& connection, Error error, bool truncated);
+  void end_stalled(Connection& connection);
 
   const std::shared_ptr<const Clock> clock_;
   const TransportLimits limits_;
@@ -236,6 +312,8 @@ class TransportCore {
 
   std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
   std::unordered_multimap<Endpoint, ConnectionId> by_remote_;  // outgoing ones that can be reused
+  // Accepted ones that can: by the address that their peer serves at. The newest is the last.
+  std::unordered_map<Endpoint, std::vector<ConnectionId>> aliases_;
   std::unordered_map<std::uint32_t, Listener> listeners_;
   std::unordered_map<std::uint64_t, Lingering> lingering_;
   std::vector<std::unique_ptr<Connection>> graveyard_;
@@ -248,8 +326,13 @@ class TransportCore {
   std::uint64_t last_lingering_ = 0;
   std::uint32_t last_listener_ = 0;
 
+  Admission admission_;
+  std::size_t buffered_ = 0;  // octets that wait to be written, and of unfinished messages
+  bool running_out_ = false;  // drain_all()
+  Account account_;
   std::deque<Event> events_;
   std::vector<ConnectionId> dirty_;
+  std::vector<ConnectionId> flushing_;  // what flush_all() is at; empty otherwise
   std::vector<ConnectionId> resumed_;
   std::vector<ConnectionId> finishing_;  // PeerClosing was handed out
   std::deque<ConnectionId> to_judge_;
@@ -257,13 +340,22 @@ class TransportCore {
   std::size_t judgements_left_ = 0;
   MonoTime judge_until_;
 
-  std::array<net::Ready, 64> ready_;
+  // What the last poll found: first all are looked at, and those that can wait are moved to the
+  // front; then these are served.
+  std::array<net::Ready, 256> ready_;
   std::size_t ready_count_ = 0;
   std::size_t ready_next_ = 0;
-  bool may_be_more_ = true;  // a poll could find more than the last one did
+  std::size_t late_count_ = 0;
+  std::size_t late_next_ = 0;
+  MonoTime late_until_;
+  MonoTime turn_began_;             // this next_event()
+  std::size_t deadlines_left_ = 0;  // until the next poll
+  bool may_be_more_ = true;         // a poll could find more than the last one did
 
   // The connection whose input is being handed out, and the buffers that its views point into.
   Connection* current_ = nullptr;
+  // The connection of the event that was handed out last, if that was the end of its input.
+  ConnectionId left_ = ConnectionId::none;
   std::vector<std::byte> receive_buffer_;
   std::vector<std::byte> plaintext_buffer_;
   SipFramer::WorkspacePtr workspace_;

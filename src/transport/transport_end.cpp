@@ -45,11 +45,7 @@ Result<void> TransportCore::abort(ConnectionId id) {
 void TransportCore::close_all() {
   if (in_wrong_process()) return;
   listeners_.clear();
-  std::vector<ConnectionId> ids;
-  ids.reserve(connections_.size());
-  for (const auto& [key, connection] : connections_) ids.push_back(connection->id);
-  std::sort(ids.begin(), ids.end());
-  for (const ConnectionId id : ids) static_cast<void>(close(id));
+  for (const ConnectionId id : connection_ids()) static_cast<void>(close(id));
 }
 
 // Nothing more is handed out or taken; what is queued still goes out, then close_notify.
@@ -232,6 +228,8 @@ void TransportCore::report_unsent(Connection& connection, const Error& error, Un
 // The connection is over for the host. Its memory stays until the next next_event().
 void TransportCore::bury(Connection& connection, Farewell farewell) {
   if (current_ == &connection) current_ = nullptr;
+  leave(connection);
+  forget_buffered(connection);
   unindex_remote(connection);
   if (connection.session && connection.connected) {
     lost_.push_back({connection.id, connection.context, connection.context_source,
@@ -242,7 +240,7 @@ void TransportCore::bury(Connection& connection, Farewell farewell) {
     poller_.remove(connection.socket.get());
     switch (farewell) {
       case Farewell::linger:
-        linger(std::move(connection.socket));
+        linger(connection);
         break;
       case Farewell::reset:
         net::reset_on_close(connection.socket.get());
@@ -260,24 +258,53 @@ void TransportCore::bury(Connection& connection, Farewell farewell) {
       return key >= kConnectionKeys && connections_.find(key) == connections_.end();
     });
   }
-  resume_listeners();
+  resume_listeners(true);
 }
 
-void TransportCore::linger(net::Descriptor socket) {
+// Takes the connection's socket, and the alert that the kernel has not taken yet. Of a message
+// nothing more may go out: it was reported as one that the peer cannot have.
+void TransportCore::linger(Connection& connection) {
+  net::Descriptor socket = std::move(connection.socket);
   if (lingering_.size() >= kMaxLingering) return;
-  net::shutdown_write(socket.get());
+  std::span<const std::byte> rest;
+  if (connection.session && !connection.write_error) {
+    const std::span<const std::byte> pending = connection.session->pending_output();
+    const std::uint64_t in_kernel = connection.session->output_total() - pending.size();
+    if (in_kernel >= connection.queue.cipher_end()) rest = pending;
+  }
+  if (rest.empty()) net::shutdown_write(socket.get());
   const std::uint64_t key = kLingeringKeys + ++last_lingering_;
-  if (!poller_.add(socket.get(), key, {true, false})) return;
+  if (!poller_.add(socket.get(), key, {true, !rest.empty()})) return;
   Lingering& kept = lingering_[key];
   kept.socket = std::move(socket);
+  kept.rest.assign(rest.begin(), rest.end());
   kept.until = now_.mono + limits_.close_timeout;
   deadlines_.arm(key, kept.until, kept.armed);
+}
+
+// Writes the rest of a lingering connection. False if there is no writing any more.
+bool TransportCore::write_rest(std::uint64_t key, Lingering& kept) {
+  while (!kept.rest.empty()) {
+    const net::IoResult sent = net::send(kept.socket.get(), kept.rest);
+    if (sent.status == net::IoStatus::would_block) return true;
+    if (sent.status != net::IoStatus::done) return false;
+    kept.rest.erase(kept.rest.begin(),
+                    kept.rest.begin() + static_cast<std::ptrdiff_t>(sent.octets));
+    if (!kept.rest.empty()) continue;
+    net::shutdown_write(kept.socket.get());
+    poller_.change(kept.socket.get(), key, {true, false});
+  }
+  return true;
 }
 
 void TransportCore::serve_lingering(std::uint64_t key) {
   const auto found = lingering_.find(key);
   if (found == lingering_.end()) return;
   Lingering& kept = found->second;
+  if (!write_rest(key, kept)) {
+    lingering_.erase(found);
+    return;
+  }
   for (;;) {
     const net::IoResult got = net::receive(kept.socket.get(), receive_buffer_);
     if (got.status == net::IoStatus::would_block) return;
@@ -286,98 +313,6 @@ void TransportCore::serve_lingering(std::uint64_t key) {
     if (kept.discarded > kMaxDiscarded) break;
   }
   lingering_.erase(found);
-}
-
-MonoTime TransportCore::deadline_of(const Connection& connection) const {
-  const MonoTime expiry = std::min(connection.queue.next_expiry(), connection.write_error_until);
-  switch (connection.phase) {
-    case Phase::connecting:
-      return std::min(expiry, connection.phase_since + limits_.connect_timeout);
-    case Phase::handshaking:
-      return std::min(expiry, connection.session->next_deadline().value_or(MonoTime::max()));
-    case Phase::open:
-    case Phase::closing:
-      break;
-  }
-  if (connection.finishing) {
-    return std::min(expiry, connection.phase_since + limits_.close_timeout);
-  }
-  MonoTime deadline = connection.last_activity + limits_.idle_timeout;
-  if (connection.message_since != MonoTime::max() && !connection.paused) {
-    deadline = std::min(deadline, connection.message_since + limits_.message_timeout);
-  }
-  return std::min(deadline, expiry);
-}
-
-void TransportCore::arm(Connection& connection) {
-  deadlines_.arm(static_cast<std::uint64_t>(connection.id), deadline_of(connection),
-                 connection.armed);
-}
-
-// True if something was due.
-bool TransportCore::run_deadlines() {
-  const auto due = deadlines_.take_due(now_.mono);
-  if (!due) return false;
-  if (due->key >= kConnectionKeys) {
-    Connection* connection = find(ConnectionId{due->key});
-    // An entry that is later than the earliest one was replaced.
-    if (connection == nullptr || connection->armed != due->at) return true;
-    connection->armed = MonoTime::max();
-    if (deadline_of(*connection) <= now_.mono) deadline_reached(*connection);
-    if (Connection* still_there = find(ConnectionId{due->key})) arm(*still_there);
-    return true;
-  }
-  if (due->key >= kLingeringKeys) {
-    lingering_.erase(due->key);
-    return true;
-  }
-  const auto listener = listeners_.find(static_cast<std::uint32_t>(due->key - kListenerKeys));
-  if (listener != listeners_.end()) {
-    listener->second.armed = MonoTime::max();
-    resume_listeners();
-  }
-  return true;
-}
-
-void TransportCore::deadline_reached(Connection& connection) {
-  for (const WriteQueue::Entry& entry : connection.queue.take_expired(now_.mono)) {
-    put_event(SendFailed{connection.id, entry.token,
-                         Error(Errc::expired, "still waiting when its time had come"), 0,
-                         Delivery::none});
-  }
-  if (deadline_of(connection) > now_.mono) return;
-  if (connection.write_error_until <= now_.mono) {
-    read_failed(connection, std::move(*connection.write_error));
-    return;
-  }
-  const auto seconds = [](std::chrono::milliseconds limit) {
-    return std::to_string(static_cast<double>(limit.count()) / 1000.0) + " s";
-  };
-  if (connection.phase == Phase::connecting) {
-    attempt_failed(connection, Error(Errc::connect_timeout, connection.remote.to_string() +
-                                                                " did not answer within " +
-                                                                seconds(limits_.connect_timeout)));
-  } else if (connection.phase == Phase::handshaking) {
-    if (auto outcome = connection.session->on_deadline(now_); !outcome) {
-      session_failed(connection, std::move(outcome).error());
-    }
-  } else if (connection.finishing) {
-    // Our side is closed as well as it can be.
-    end_open(connection, std::nullopt, true);
-  } else {
-    const bool inside_message = connection.message_since != MonoTime::max() &&
-                                connection.message_since + limits_.message_timeout <= now_.mono;
-    Error error =
-        inside_message
-            ? Error(Errc::message_timeout,
-                    "a message was not finished within " + seconds(limits_.message_timeout) + "; " +
-                        std::to_string(connection.framer->unfinished()) + " octets of it had come")
-            : Error(Errc::idle_timeout,
-                    "nothing was sent or received for " + seconds(limits_.idle_timeout));
-    if (connection.queue.empty()) static_cast<void>(connection.session->close(now_));
-    write_out(connection);
-    end_open(connection, std::move(error), inside_message);
-  }
 }
 
 }  // namespace siptls

@@ -62,7 +62,11 @@ void TransportCore::read_from(Connection& connection) {
       break;
   }
   if (got.octets == receive_buffer_.size()) may_be_more_ = true;
-  const auto octets = std::span<const std::byte>(receive_buffer_).first(got.octets);
+  auto octets = std::span<const std::byte>(receive_buffer_).first(got.octets);
+  if (connection.proxy) {
+    octets = behind_proxy_header(connection, octets);
+    if (octets.empty()) return;
+  }
   if (auto fed = connection.session->feed(octets, now_); !fed) {
     session_failed(connection, std::move(fed).error());
     return;
@@ -88,7 +92,14 @@ void TransportCore::after_session_moved(Connection& connection) {
         connection.role == ConnectionRole::server ? FramerRole::server : FramerRole::client;
     connection.framer.emplace(FramerOptions{role, limits_.framer}, *workspace_);
     put_event(Connected{connection.id, connection.role, connection.local, connection.remote,
-                        connection.listener, connection.session->peer()});
+                        connection.listener, connection.session->peer(), connection.wire_remote()});
+    if (connection.role == ConnectionRole::server) {
+      admission_.end_handshake();
+      if (connection.entered) admission_.prove(connection.remote);
+      resume_listeners(false);
+    } else if (const auto& options = connection.outgoing->target.keep_alive) {
+      start_flow(connection, *options);
+    }
     mark_dirty(connection);
     arm(connection);
   }
@@ -110,10 +121,12 @@ void TransportCore::after_session_moved(Connection& connection) {
 bool TransportCore::write_out(Connection& connection) {
   if (!connection.session) return false;
   TlsSession& session = *connection.session;
+  bool moved = false;
   while (!session.pending_output().empty() && !connection.write_error) {
     const net::IoResult sent = net::send(connection.socket.get(), session.pending_output());
     if (sent.status == net::IoStatus::done) {
       session.consume_output(sent.octets);
+      moved = true;
       continue;
     }
     if (sent.status == net::IoStatus::would_block) break;
@@ -129,7 +142,19 @@ bool TransportCore::write_out(Connection& connection) {
                                   put_event(Sent{connection.id, token});
                                 });
   update_interest(connection);
+  note_progress(connection, moved);
   return session.pending_output().empty();
+}
+
+// How long the peer has been reading nothing of what waits for it.
+void TransportCore::note_progress(Connection& connection, bool moved) {
+  if (connection.session->pending_output().empty()) {
+    connection.write_since = MonoTime::max();
+    return;
+  }
+  const bool begins = connection.write_since == MonoTime::max();
+  if (begins || moved) connection.write_since = now_.mono;
+  if (begins && connection.connected) arm(connection);
 }
 
 // Encrypts and writes what is queued, one record at a time, until the kernel takes no more: what
@@ -151,6 +176,7 @@ void TransportCore::flush(Connection& connection) {
     forget_acknowledged(connection);
     owe_writable(connection);
   }
+  count_queued(connection);
   if (connection.finishing) advance_close(connection);
 }
 
@@ -215,13 +241,14 @@ void TransportCore::flush() {
 }
 
 void TransportCore::flush_all() {
-  const std::vector<ConnectionId> dirty = std::exchange(dirty_, {});
-  for (const ConnectionId id : dirty) {
+  flushing_.swap(dirty_);
+  for (const ConnectionId id : flushing_) {
     Connection* connection = find(id);
     if (connection == nullptr) continue;
     connection->dirty = false;
     flush(*connection);
   }
+  flushing_.clear();
 }
 
 Result<SendToken> TransportCore::enqueue(Connection& connection, std::span<const std::byte> message,
@@ -244,12 +271,19 @@ Result<SendToken> TransportCore::enqueue(Connection& connection, std::span<const
                                             " messages waiting, " + std::to_string(queued) +
                                             " octets");
   }
+  if (message.size() >
+      limits_.max_buffered_bytes - std::min(buffered_, limits_.max_buffered_bytes)) {
+    return Unexpected(Errc::buffers_full, "all connections together hold " +
+                                              std::to_string(buffered_) + " octets, of at most " +
+                                              std::to_string(limits_.max_buffered_bytes));
+  }
   if (token == SendToken::none) token = senders_->next_token();
   connection.queue.push(token, message, options.expires_at.value_or(MonoTime::max()),
                         options.report == Report::always);
+  count_queued(connection);
   connection.last_activity = now_.mono;
   if (connection.connected) {
-    if (!draining_ || connection.queue.waiting_octets() >= kRecord) {
+    if (!draining_ || left_ == connection.id || connection.queue.waiting_octets() >= kRecord) {
       flush(connection);
     } else {
       mark_dirty(connection);
@@ -353,19 +387,6 @@ std::optional<TransportCore::FallbackTarget> TransportCore::fallback_target(
       {fallback.remotes, std::move(domain), *choice.context, std::nullopt, nullptr}, choice.source};
 }
 
-// RFC 5626 section 5.4: at once, on the same connection, in its place among the messages.
-void TransportCore::answer_ping(Connection& connection) {
-  if (connection.finishing) return;
-  if (connection.queue.waiting_octets() + kPong.size() > limits_.max_queued_bytes) {
-    end_open(connection,
-             Error(Errc::queue_full, "the peer sends pings and does not read their answers"),
-             false);
-    return;
-  }
-  connection.queue.push(SendToken::none, std::as_bytes(std::span(kPong)), MonoTime::max(), false);
-  mark_dirty(connection);
-}
-
 Result<void> TransportCore::pause(ConnectionId id) {
   auto connection = find_open(id);
   if (!connection) return Unexpected(std::move(connection).error());
@@ -381,7 +402,12 @@ Result<void> TransportCore::resume(ConnectionId id) {
   if (!connection) return Unexpected(std::move(connection).error());
   Connection& resumed = **connection;
   begin_call();
-  resumed.paused = false;
+  if (std::exchange(resumed.paused, false)) {
+    // The time in which the host did not listen does not count against the peer.
+    if (resumed.message_since != MonoTime::max()) resumed.message_since = now_.mono;
+    if (resumed.connected && !resumed.heard && !resumed.finishing) resumed.phase_since = now_.mono;
+    if (resumed.socket) arm(resumed);
+  }
   read_again(resumed);
   if (resumed.kept_input) {
     resumed.kept_input = false;

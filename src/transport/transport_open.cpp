@@ -8,15 +8,43 @@
 namespace siptls {
 namespace {
 
-// Connections that one listener may accept in its turn.
-constexpr int kAcceptsPerTurn = 64;
-// Out of descriptors: how long to wait before trying again, if no connection ends before.
-constexpr std::chrono::milliseconds kAcceptRetry{250};
+bool is_any_ipv6(const Endpoint& endpoint) noexcept {
+  const std::uint8_t* octets = endpoint.address_data();
+  return endpoint.family() == AddressFamily::ipv6 &&
+         std::all_of(octets, octets + endpoint.address_size(),
+                     [](auto octet) { return octet == 0; });
+}
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+Result<void> check_listen_options(const ListenOptions& options) {
+  if (options.proxy != ProxyProtocol::off && options.proxy_sources.empty()) {
+    return Unexpected(Errc::invalid_argument,
+                      "a listener with PROXY headers must be told from whom it takes them");
+  }
+  if (options.families == ListenOptions::Families::dual && !is_any_ipv6(options.local)) {
+    return Unexpected(Errc::invalid_argument,
+                      options.local.to_string() + ": only [::] can take both families");
+  }
+  return {};
+}
+
+// At least one address must be one that can be reached from there; others just do not work.
+Result<void> check_source_address(const Target& target) {
+  if (!target.local) return {};
+  const AddressFamily family = target.local->family();
+  const auto& remotes = target.remotes;
+  if (std::any_of(remotes.begin(), remotes.end(),
+                  [&](const Endpoint& remote) { return remote.family() == family; })) {
+    return {};
+  }
+  return Unexpected(Errc::invalid_argument,
+                    "the source address " + target.local->address_text() +
+                        " is of another family than each of the target's addresses");
 }
 
 }  // namespace
@@ -26,22 +54,33 @@ Result<ListenerId> TransportCore::listen(const ListenOptions& options) {
     return Unexpected(Errc::wrong_process, "this transport was made in another process");
   }
   begin_call();
+  if (running_out_) {
+    return Unexpected(Errc::transport_draining, "this transport takes no connection any more");
+  }
   // A certificate that has expired is told as Warning below: a start that it prevents would help
   // nobody.
   if (auto usable = check_usable(options.context, ConnectionRole::server); !usable) {
     return Unexpected(std::move(usable).error());
   }
+  if (auto good = check_listen_options(options); !good) {
+    return Unexpected(std::move(good).error());
+  }
   auto socket =
       net::listen({options.local, options.binding == ListenOptions::Binding::may_come_later,
-                   options.port == ListenOptions::Port::share});
+                   options.port == ListenOptions::Port::share,
+                   options.families == ListenOptions::Families::dual});
   if (!socket) return Unexpected(std::move(socket).error());
   const ListenerId id{++last_listener_};
   if (auto added = poller_.add(socket->get(), key_of(id), {true, false}); !added) {
     return Unexpected(std::move(added).error());
   }
   const Endpoint local = net::local_endpoint(socket->get());
-  listeners_.emplace(static_cast<std::uint32_t>(id),
-                     Listener{id, std::move(*socket), local, options.context});
+  listeners_.emplace(
+      static_cast<std::uint32_t>(id),
+      Listener{id, std::move(*socket), local, options.context,
+               options.ticket_scope.empty() ? local.to_string() : options.ticket_scope,
+               options.proxy, options.proxy_sources});
+  account_.note_listening(local, now_);
   warn_about(options.context);
   end_call();
   return id;
@@ -65,34 +104,10 @@ Result<void> TransportCore::stop_listening(ListenerId id) {
   return {};
 }
 
-void TransportCore::accept_from(Listener& listener) {
-  for (int turn = 0; turn < kAcceptsPerTurn; ++turn) {
-    if (connections_.size() >= limits_.max_connections) {
-      pause_listener(listener, Error(Errc::too_many_connections,
-                                     "the limit of " + std::to_string(limits_.max_connections) +
-                                         " connections is reached"));
-      return;
-    }
-    net::AcceptResult result = net::accept(listener.socket.get());
-    if (result.status == net::IoStatus::would_block) return;
-    if (result.status != net::IoStatus::done) {
-      Error error = net::io_error(result.error, "accept on " + listener.local.to_string());
-      if (net::is_resource_limit(result.error)) {
-        pause_listener(listener, std::move(error));
-      } else {
-        put_event(Warning{std::move(error)});
-      }
-      return;
-    }
-    accept_one(listener, std::move(result.accepted));
-  }
-  may_be_more_ = true;
-}
-
 void TransportCore::accept_one(Listener& listener, net::Accepted accepted) {
   SessionOptions session_options;
   session_options.handshake_timeout = limits_.handshake_timeout;
-  session_options.resumption_scope = listener.local.to_string();
+  session_options.resumption_scope = listener.ticket_scope;
   auto session = TlsSession::server(listener.context, now_, session_options);
   const ConnectionId id = new_id();
   auto connection =
@@ -103,8 +118,14 @@ void TransportCore::accept_one(Listener& listener, net::Accepted accepted) {
   connection->remote = accepted.remote;
   connection->local = net::local_endpoint(connection->socket.get());
   connection->listener = listener.id;
+  if (listener.proxy != ProxyProtocol::off) {
+    connection->proxy =
+        std::make_unique<ProxyState>(ProxyState{listener.proxy, {}, accepted.remote});
+  }
   connection->phase = Phase::handshaking;
   connection->phase_since = connection->last_activity = now_.mono;
+  connection->entered = !connection->proxy;  // see objection_to()
+  admission_.begin_handshake();
   Result<void> added;
   if (session) {
     connection->session.emplace(std::move(*session));
@@ -113,6 +134,7 @@ void TransportCore::accept_one(Listener& listener, net::Accepted accepted) {
   }
   if (!session || !added) {
     Error error = session ? std::move(added).error() : std::move(session).error();
+    leave(*connection);
     put_event(HandshakeFailed{id,
                               ConnectionRole::server,
                               connection->local,
@@ -125,26 +147,6 @@ void TransportCore::accept_one(Listener& listener, net::Accepted accepted) {
   Connection& accepted_one = *connection;
   connections_.emplace(static_cast<std::uint64_t>(id), std::move(connection));
   arm(accepted_one);
-}
-
-void TransportCore::pause_listener(Listener& listener, Error why) {
-  if (listener.paused) return;
-  listener.paused = true;
-  poller_.change(listener.socket.get(), key_of(listener.id), {});
-  if (why.reason() != Errc::too_many_connections) {
-    deadlines_.arm(key_of(listener.id), now_.mono + kAcceptRetry, listener.armed);
-  }
-  put_event(ListenerPaused{listener.id, std::move(why)});
-}
-
-void TransportCore::resume_listeners() {
-  for (auto& [number, listener] : listeners_) {
-    if (!listener.paused || connections_.size() >= limits_.max_connections) continue;
-    listener.paused = false;
-    poller_.change(listener.socket.get(), key_of(listener.id), {true, false});
-    put_event(ListenerResumed{listener.id});
-    may_be_more_ = true;
-  }
 }
 
 Result<ConnectionId> TransportCore::connect(const Target& target) {
@@ -180,7 +182,19 @@ Result<Connection*> TransportCore::open(const Target& target, const ContextChoic
       return Unexpected(Errc::invalid_argument, remote.to_string() + ": the port is 0");
     }
   }
-  if (Connection* reusable = find_reusable(target, *choice.context)) return reusable;
+  if (auto good = check_source_address(target); !good) return Unexpected(std::move(good).error());
+  if (target.keep_alive) {
+    if (auto good = check_keep_alive(*target.keep_alive); !good) {
+      return Unexpected(std::move(good).error());
+    }
+  }
+  if (Connection* reusable = find_reusable(target, *choice.context)) {
+    account_.note_reuse();
+    return reusable;
+  }
+  if (running_out_) {
+    return Unexpected(Errc::transport_draining, "this transport opens no connection any more");
+  }
   if (connections_.size() >= limits_.max_connections) {
     return Unexpected(
         Errc::too_many_connections,
@@ -220,6 +234,7 @@ Connection* TransportCore::find_reusable(const Target& target, const TlsContext&
         return connection;
       }
     }
+    if (Connection* accepted = find_alias(target, remote, context)) return accepted;
   }
   return nullptr;
 }
@@ -232,6 +247,7 @@ void TransportCore::index_remote(Connection& connection) {
 }
 
 void TransportCore::unindex_remote(const Connection& connection) {
+  drop_alias(connection);
   if (!connection.outgoing) return;
   for (const Endpoint& remote : connection.outgoing->target.remotes) {
     const auto [begin, end] = by_remote_.equal_range(remote);
@@ -253,13 +269,14 @@ void TransportCore::try_next_remote(Connection& connection) {
 }
 
 bool TransportCore::start_attempt(Connection& connection, const Endpoint& remote) {
+  account_.note_connect_attempt();
   Outgoing& outgoing = *connection.outgoing;
   connection.remote = remote;
   connection.phase = Phase::connecting;
   connection.phase_since = now_.mono;
   auto socket = net::start_connect(remote, outgoing.target.local);
   if (!socket) {
-    outgoing.attempts.push_back({remote, std::move(socket).error()});
+    note_attempt(connection, std::move(socket).error());
     return false;
   }
   connection.socket = std::move(*socket);
@@ -268,7 +285,7 @@ bool TransportCore::start_attempt(Connection& connection, const Endpoint& remote
                                connection.interest);
       !added) {
     connection.socket.close();
-    outgoing.attempts.push_back({remote, std::move(added).error()});
+    note_attempt(connection, std::move(added).error());
     return false;
   }
   arm(connection);
@@ -318,24 +335,27 @@ void TransportCore::attempt_failed(Connection& connection, Error error) {
   // While the host has not answered, it would be asked again for another address under the same id,
   // and a late answer to the first question would be taken for one to the second.
   if (outgoing.next_remote >= outgoing.target.remotes.size() || connection.asked) {
-    if (connection.phase == Phase::connecting) {
-      outgoing.attempts.push_back({connection.remote, error});
-    }
+    if (connection.phase == Phase::connecting) note_attempt(connection, error);
     end_unproven(connection, std::move(error));
     return;
   }
-  outgoing.attempts.push_back({connection.remote, std::move(error)});
+  note_attempt(connection, std::move(error));
   poller_.remove(connection.socket.get());
   if (connection.phase == Phase::handshaking) {
-    linger(std::move(connection.socket));
+    linger(connection);
   } else {
     connection.socket.close();
   }
   connection.session.reset();
   connection.asked = connection.unpolled = connection.input_over = false;
   connection.write_error.reset();
-  connection.write_error_until = MonoTime::max();
+  connection.write_error_until = connection.write_since = MonoTime::max();
   try_next_remote(connection);
+}
+
+void TransportCore::note_attempt(Connection& connection, Error error) {
+  account_.note_connect_failure(connection.id, connection.remote, error, now_);
+  connection.outgoing->attempts.push_back({connection.remote, std::move(error)});
 }
 
 }  // namespace siptls

@@ -25,6 +25,7 @@ Result<UpdateReport> TransportCore::update(const ContextUpdate& contexts) {
     listeners_.at(static_cast<std::uint32_t>(id)).context = context;
   }
   if (contexts.outgoing) outgoing_ = contexts.outgoing;
+  account_.note_update(now_);
   for (const auto& [id, context] : contexts.listeners) warn_about(context);
   if (contexts.outgoing) warn_about(*contexts.outgoing);
   forget_warned();

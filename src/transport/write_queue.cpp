@@ -1,19 +1,64 @@
 #include "transport/write_queue.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace siptls {
 namespace {
 
-// Storage above this size is given back when it is empty, so that an idle connection keeps little.
-constexpr std::size_t kKeptOctets = 2048;
-constexpr std::size_t kKeptEntries = 16;
-
+// An empty queue keeps no storage for what waits; the queues of a thread hand it on to each other,
+// so that idle connections cost nothing and busy ones allocate nothing.
 template <typename T>
-void release_if_large(std::vector<T>& storage, std::size_t kept) noexcept {
+class Spares {
+ public:
+  Spares(std::size_t first, std::size_t largest) : first_(first), largest_(largest) {}
+
+  void lend_to(std::vector<T>& storage) {
+    if (storage.capacity() != 0) return;
+    if (spares_.empty()) {
+      storage.reserve(first_);
+    } else {
+      storage.swap(spares_.back());
+      spares_.pop_back();
+    }
+  }
+
+  void take_back(std::vector<T>& storage) noexcept {
+    storage.clear();
+    if (spares_.capacity() == 0) make_room();
+    if (spares_.size() < spares_.capacity() && storage.capacity() <= largest_) {
+      if (storage.capacity() != 0) spares_.push_back(std::move(storage));
+    }
+    std::vector<T>().swap(storage);
+  }
+
+ private:
+  static constexpr std::size_t kMost = 128;
+
+  void make_room() noexcept {
+    try {
+      spares_.reserve(kMost);
+    } catch (const std::bad_alloc&) {
+      // Then nothing is kept.
+    }
+  }
+
+  std::vector<std::vector<T>> spares_;
+  const std::size_t first_;
+  const std::size_t largest_;
+};
+
+thread_local Spares<std::byte> spare_octets(2048, 32 * 1024);
+thread_local Spares<WriteQueue::Entry> spare_entries(32, 512);
+
+// Written messages are remembered until the kernel is asked about them, so many or more. Room for
+// more entries than this is given back when there are none.
+constexpr std::size_t kKeptEntries = 128;
+
+void release_if_large(std::vector<WriteQueue::Entry>& storage) noexcept {
   storage.clear();
-  if (storage.capacity() > kept) std::vector<T>().swap(storage);
+  if (storage.capacity() > kKeptEntries) std::vector<WriteQueue::Entry>().swap(storage);
 }
 
 }  // namespace
@@ -26,7 +71,9 @@ void WriteQueue::push(SendToken token, std::span<const std::byte> octets, MonoTi
   entry.plain_end = plain_pushed_ + octets.size();
   entry.expires_at = expires_at;
   entry.report = report;
+  spare_entries.lend_to(waiting_);
   waiting_.push_back(entry);
+  spare_octets.lend_to(plain_);
   plain_.insert(plain_.end(), octets.begin(), octets.end());
   plain_pushed_ = entry.plain_end;
   next_expiry_ = std::min(next_expiry_, expires_at);
@@ -120,16 +167,16 @@ std::size_t WriteQueue::octets_written(const Entry& entry) const noexcept {
 void WriteQueue::compact() noexcept {
   if (plain_head_ == plain_.size()) {
     plain_head_ = 0;
-    release_if_large(plain_, kKeptOctets);
+    spare_octets.take_back(plain_);
   }
   if (waiting_head_ == waiting_.size()) {
     waiting_head_ = 0;
     next_expiry_ = MonoTime::max();
-    release_if_large(waiting_, kKeptEntries);
+    spare_entries.take_back(waiting_);
   }
   if (written_head_ == written_.size()) {
     written_head_ = reported_ = 0;
-    release_if_large(written_, kKeptEntries);
+    release_if_large(written_);
   } else if (written_head_ > 64 && written_head_ * 2 > written_.size()) {
     written_.erase(written_.begin(), written_.begin() + static_cast<std::ptrdiff_t>(written_head_));
     reported_ -= std::min(reported_, written_head_);

@@ -56,6 +56,8 @@ class WriteQueue {
   std::size_t unacknowledged_messages() const noexcept { return written_.size() - written_head_; }
   // The earliest time at which a waiting message expires.
   MonoTime next_expiry() const noexcept { return next_expiry_; }
+  // Where in the TLS output the last octet of a message lies.
+  std::uint64_t cipher_end() const noexcept { return last_cipher_end_; }
   // Octets of `entry` that the kernel has.
   std::size_t octets_written(const Entry& entry) const noexcept;
 

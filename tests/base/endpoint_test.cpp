@@ -79,3 +79,48 @@ TEST_CASE("Endpoints compare and hash by family, address, port and scope") {
   CHECK(std::hash<Endpoint>{}(a) == std::hash<Endpoint>{}(*Endpoint::parse("192.0.2.1")));
   CHECK(std::hash<Endpoint>{}(a) != std::hash<Endpoint>{}(*Endpoint::parse("192.0.2.2")));
 }
+
+TEST_CASE("A range of addresses holds those that begin with its prefix") {
+  const struct {
+    const char* range;
+    const char* inside;
+    const char* outside;
+  } rows[] = {
+      {"192.0.2.0/24", "192.0.2.255:5061", "192.0.3.0:5061"},
+      {"192.0.2.128/25", "192.0.2.128", "192.0.2.127"},
+      {"192.0.2.7", "192.0.2.7:1", "192.0.2.6:1"},
+      {"10.0.0.0/9", "10.127.255.255", "10.128.0.0"},
+      {"0.0.0.0/0", "203.0.113.9", "2001:db8::1"},
+      {"2001:db8::/32", "[2001:db8:ffff::1]:5061", "[2001:db9::1]:5061"},
+      {"2001:db8::8000/113", "2001:db8::ffff", "2001:db8::7fff"},
+      {"::/0", "2001:db8::1", "192.0.2.1"},
+      {"192.0.2.0/24", "::ffff:192.0.2.9", "::ffff:192.0.3.9"},
+  };
+  for (const auto& row : rows) {
+    INFO(row.range);
+    const auto range = siptls::AddressRange::parse(row.range);
+    REQUIRE(range);
+    CHECK(range->contains(*siptls::Endpoint::parse(row.inside)));
+    CHECK_FALSE(range->contains(*siptls::Endpoint::parse(row.outside)));
+  }
+}
+
+TEST_CASE("A range of addresses is written as it is read") {
+  for (const char* text : {"192.0.2.0/24", "0.0.0.0/0", "192.0.2.1/32", "2001:db8::/32"}) {
+    CHECK(siptls::AddressRange::parse(text)->to_string() == text);
+  }
+  CHECK(siptls::AddressRange::parse("192.0.2.1")->to_string() == "192.0.2.1/32");
+  CHECK(*siptls::AddressRange::parse("192.0.2.1") == *siptls::AddressRange::parse("192.0.2.1/32"));
+}
+
+TEST_CASE("What is no range of addresses is refused with the reason") {
+  for (const char* text : {"", "/24", "192.0.2.0/", "192.0.2.0/33", "192.0.2.0/-1",
+                           "192.0.2.0/24/1", "192.0.2.1/24", "192.0.2.0:5061/24", "2001:db8::/129",
+                           "example.com/8", "192.0.2.0/ 24", "2001:db8::1/64"}) {
+    INFO(text);
+    const auto range = siptls::AddressRange::parse(text);
+    REQUIRE_FALSE(range);
+    CHECK(range.error().reason() == siptls::Errc::invalid_endpoint);
+    CHECK_FALSE(range.error().evidence().empty());
+  }
+}

@@ -28,7 +28,7 @@ PUBLIC = {
     "sip": "keep_alive sip_framer sip_message_view sips",
     "pki": "credentials peer_info trust_store",
     "tls": "cipher_suites handshake_trace ticket_key_ring tls_context tls_policy tls_session",
-    "transport": "event sender tls_transport siptls",
+    "transport": "event log metrics sender siptls tls_transport transport_limits",
 }
 ROOM_OF_HEADER = {f"siptls/{name}.hpp": room for room, names in PUBLIC.items()
                   for name in names.split()}

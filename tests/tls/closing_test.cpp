@@ -170,6 +170,31 @@ TEST_CASE("A handshake that does not end in time is given up") {
   CHECK(reason_of(b.session.feed({}, b.now)) == Errc::handshake_timeout);
 }
 
+TEST_CASE("A peer that sends an octet now and then does not outlive the deadline, in both roles") {
+  for (const auto version : kVersions) {
+    for (const bool at_server : {true, false}) {
+      CAPTURE(to_string(version), at_server);
+      const TlsContext both = context(only(version));
+      SessionEnd a = client(both);
+      SessionEnd b = server(both);
+      if (!at_server) b.receive(a.take_output());
+      const Octets flight = at_server ? a.take_output() : b.take_output();
+      SessionEnd& slow = at_server ? b : a;
+      const MonoTime deadline = *slow.session.next_deadline();
+      std::size_t fed = 0;
+      while (!slow.error && fed < flight.size()) {
+        slow.now.mono += std::chrono::milliseconds(200);
+        slow.receive(std::span(flight).subspan(fed++, 1));
+        if (!slow.error) CHECK(*slow.session.next_deadline() == deadline);
+      }
+      REQUIRE(slow.error.has_value());
+      CHECK(slow.error->reason() == Errc::handshake_timeout);
+      CHECK(slow.now.mono >= deadline);
+      CHECK(fed == 50);  // ten seconds
+    }
+  }
+}
+
 TEST_CASE("Octets that come after the deadline do not save a handshake") {
   const TlsContext both = context();
   SessionEnd a = client(both);

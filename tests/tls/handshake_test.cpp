@@ -344,9 +344,13 @@ TEST_CASE("A session can be moved at any point") {
   CHECK(moved.established());
 }
 
-TEST_CASE("Nothing is resumed: the second connection is judged like the first") {
+TEST_CASE(
+    "A server that does not resume gives no ticket, and judges each connection like the first") {
   for (const auto version : {ProtocolVersion::tls1_2, ProtocolVersion::tls1_3}) {
-    const TlsContext mine = context(only(version));
+    const TlsContext mine = context([version](TlsContextConfig& made) {
+      only(version)(made);
+      made.policy.resumption = Resumption::off;
+    });
     for (int round = 0; round < 2; ++round) {
       BareEnd a(PeerRole::client, [](SSL_CTX* bare) {
         use_credentials(bare, site().leaf);

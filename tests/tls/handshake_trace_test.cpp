@@ -39,7 +39,15 @@ Traced trace(const Change& change) {
   return traced;
 }
 
-void img2020(TlsContextConfig& made) { made.policy = TlsPolicy::img2020(); }
+// Tickets have tests of their own.
+void tls13(TlsContextConfig& made) {
+  only(ProtocolVersion::tls1_3)(made);
+  made.policy.resumption = Resumption::off;
+}
+void img2020(TlsContextConfig& made) {
+  made.policy = TlsPolicy::img2020();
+  made.policy.resumption = Resumption::off;
+}
 
 // "1C 2S 3S": step and sender of every entry; "-" where there is no step.
 std::string steps(const HandshakeTrace& trace) {
@@ -78,7 +86,7 @@ TEST_CASE("A mutual TLS 1.2 handshake shows the fifteen steps in the order of th
 }
 
 TEST_CASE("TLS 1.3 has no numbers, and its records are told apart") {
-  const Traced traced = trace(only(ProtocolVersion::tls1_3));
+  const Traced traced = trace(tls13);
   for (const auto& one : {traced.of_client, traced.of_server}) {
     CHECK(steps(*one).find_first_of("0123456789") == std::string::npos);
   }
@@ -250,7 +258,7 @@ TEST_CASE("The ladder's picture stands alone and has the rows of the text, in ea
   check_picture(*old.of_client);
   check_picture(*old.of_server);
   CHECK(texts_of(old.of_client->ladder_svg()).front() == "TLS 1.2 call flow");
-  const Traced newer = trace(only(ProtocolVersion::tls1_3));
+  const Traced newer = trace(tls13);
   check_picture(*newer.of_client);
   check_picture(*newer.of_server);
   CHECK(texts_of(newer.of_client->ladder_svg()).front() == "TLS 1.3 call flow");

@@ -156,13 +156,14 @@ void use_credentials(SSL_CTX* context, const Entity& leaf) {
   }
 }
 
-BareEnd::BareEnd(PeerRole role, const std::function<void(SSL_CTX*)>& setup)
+BareEnd::BareEnd(PeerRole role, const std::function<void(SSL_CTX*)>& setup, SSL_SESSION* session)
     : context_(SSL_CTX_new(TLS_with_buffers_method())) {
   SSL_CTX_set_custom_verify(context_.get(), SSL_VERIFY_PEER, accept_all);
   SSL_CTX_set_info_callback(context_.get(), note_alert);
   setup(context_.get());
   ssl_.reset(SSL_new(context_.get()));
   SSL_set_app_data(ssl_.get(), this);
+  if (session != nullptr) SSL_set_session(ssl_.get(), session);
   SSL_set_bio(ssl_.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
   BIO_set_mem_eof_return(SSL_get_rbio(ssl_.get()), -1);
   if (role == PeerRole::client) {

@@ -83,8 +83,9 @@ SessionEnd server(const siptls::TlsContext& context, const siptls::SessionOption
 // Plain BoringSSL over memory.
 class BareEnd final : public End {
  public:
-  // `setup` runs on the context before the connection is made.
-  BareEnd(siptls::PeerRole role, const std::function<void(SSL_CTX*)>& setup);
+  // `setup` runs on the context before the connection is made; `session` is offered.
+  BareEnd(siptls::PeerRole role, const std::function<void(SSL_CTX*)>& setup,
+          SSL_SESSION* session = nullptr);
   void receive(std::span<const std::byte> octets) override;
   Octets take_output() override;
   void write(std::string_view text);

@@ -53,9 +53,16 @@ Now later(std::chrono::hours by) {
 
 }  // namespace
 
-TEST_CASE("Nothing is resumed unless the policy says so") {
+TEST_CASE("Every preset resumes, and a policy can forbid it") {
+  for (const TlsPolicy& preset :
+       {TlsPolicy::modern(), TlsPolicy::interop(), TlsPolicy::img2020()}) {
+    CHECK(preset.resumption == Resumption::tickets);
+  }
   for (const ProtocolVersion version : kVersions) {
-    const TlsContext both = context(only(version));
+    const TlsContext both = context([version](TlsContextConfig& made) {
+      only(version)(made);
+      made.policy.resumption = Resumption::off;
+    });
     REQUIRE(meet(both, both).established());
     const Pair second = meet(both, both);
     REQUIRE(second.established());

@@ -10,7 +10,7 @@ OPTIONS = {
                   "--ocsp --defect",
     "siptls-server": "--listen --credentials --key --cert --ca --client-cert --policy --allow "
                      "--staple --sips --clock --idle-timeout --handshake-timeout --max-connections "
-                     "--keylog",
+                     "--max-connections-per-address --accept-rate --keylog",
     "siptls-client": "--connect --domain --credentials --key --cert --ca --options --file --count "
                      "--pipeline --policy --local --timeout --ladder --ladder-svg",
     "siptls-verify": "--anchors --chain --at --identity --role --max-depth --max-entries --crl "

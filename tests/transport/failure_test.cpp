@@ -321,7 +321,8 @@ TEST_CASE("An idle connection and an unfinished message have deadlines of their 
   Host client(options);
   const auto idle = client.transport().connect(target(at, context));
   REQUIRE(idle);
-  run_until({&server, &client}, [&] { return server.count("Connected") == 1; });
+  REQUIRE(client.transport().send(*idle, octets(options_request(1))));
+  run_until({&server, &client}, [&] { return server.count("Message") == 1; });
   clock->advance(std::chrono::seconds(599));
   server.take_events();
   CHECK(server.count("Closed") == 0);

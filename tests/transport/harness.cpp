@@ -19,6 +19,7 @@ Seen describe(const Connected& e) {
   seen.connection = e.connection;
   seen.local = e.local;
   seen.remote = e.remote;
+  seen.wire_remote = e.wire_remote;
   seen.peer = e.peer;
   return seen;
 }
@@ -99,6 +100,13 @@ Seen describe(const PeerClosing& e) {
   Seen seen;
   seen.kind = "PeerClosing";
   seen.connection = e.connection;
+  return seen;
+}
+Seen describe(const FlowFailed& e) {
+  Seen seen;
+  seen.kind = "FlowFailed";
+  seen.connection = e.connection;
+  seen.error = e.error;
   return seen;
 }
 Seen describe(const Closed& e) {

@@ -32,6 +32,7 @@ struct Seen {
   std::vector<siptls::ConnectAttempt> attempts;
   siptls::Endpoint local;
   siptls::Endpoint remote;
+  siptls::Endpoint wire_remote;
   std::uint64_t value = 0;
   std::optional<siptls::SignatureRequest> request;
 

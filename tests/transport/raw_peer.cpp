@@ -74,8 +74,10 @@ std::optional<RawPeer> RawServer::accept() {
 }
 
 RawTlsClient::RawTlsClient(const Endpoint& remote, const TlsContext& context,
-                           const std::string& domain, const SessionOptions& options)
+                           const std::string& domain, const SessionOptions& options,
+                           std::string_view before_tls)
     : peer_(RawPeer::connect(remote)), session_(make_session(context, domain, options)) {
+  peer_.write(before_tls);
   write_out();
 }
 

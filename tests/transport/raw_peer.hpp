@@ -50,7 +50,7 @@ class RawTlsClient {
  public:
   RawTlsClient(const siptls::Endpoint& remote, const siptls::TlsContext& context,
                const std::string& domain = "alpha.example",
-               const siptls::SessionOptions& options = {});
+               const siptls::SessionOptions& options = {}, std::string_view before_tls = {});
 
   // Reads what has come and writes what the session has to say.
   void step();

@@ -220,6 +220,31 @@ TEST_CASE("A ticket does not bring back a server that the client's new context d
   }
 }
 
+namespace {
+
+// A client that takes all servers for one place, so that only theirs decides.
+Outcome come_to(Host& server, const Endpoint& at, const TlsContext& client_context) {
+  server.seen.clear();
+  SessionOptions options;
+  options.resumption_scope = "anywhere";
+  RawTlsClient client(at, client_context, "alpha.example", options);
+  bool sent = false;
+  run_until({&server}, [&] {
+    client.step();
+    if (!sent && client.session().state() == SessionState::established) {
+      client.send(options_request(1));
+      sent = true;
+    }
+    return server.count("Message") == 1;
+  });
+  settle({&server});
+  client.step();
+  REQUIRE(client.session().state() == SessionState::established);
+  return Outcome{outcome_of(server), client.session().peer().resumed ? "resumed" : "full"};
+}
+
+}  // namespace
+
 TEST_CASE("A ticket of one listener is none at another with the same keys") {
   for (const ProtocolVersion version : kVersions) {
     CAPTURE(to_string(version));
@@ -230,31 +255,44 @@ TEST_CASE("A ticket of one listener is none at another with the same keys") {
     answer_requests(server);
     const Endpoint first = server.listen(context);
     const Endpoint second = server.listen(context);
-    const TlsContext client_context = world().context(world().beta, with_tickets(version));
-    // A client that takes both for one place.
-    SessionOptions options;
-    options.resumption_scope = "anywhere";
-    const auto connect = [&](const Endpoint& at) {
-      server.seen.clear();
-      RawTlsClient client(at, client_context, "alpha.example", options);
-      bool sent = false;
-      run_until({&server}, [&] {
-        client.step();
-        if (!sent && client.session().state() == SessionState::established) {
-          client.send(options_request(1));
-          sent = true;
-        }
-        return server.count("Message") == 1;
-      });
-      settle({&server});
-      client.step();
-      REQUIRE(client.session().state() == SessionState::established);
-      return Outcome{outcome_of(server), client.session().peer().resumed ? "resumed" : "full"};
-    };
-    CHECK(connect(first) == kFull);
-    CHECK(connect(first) == kResumed);
-    CHECK(connect(second) == kFull);
-    CHECK(connect(second) == kResumed);
-    CHECK(connect(first) == kFull);
+    const TlsContext client = world().context(world().beta, with_tickets(version));
+    CHECK(come_to(server, first, client) == kFull);
+    CHECK(come_to(server, first, client) == kResumed);
+    CHECK(come_to(server, second, client) == kFull);
+    CHECK(come_to(server, second, client) == kResumed);
+    CHECK(come_to(server, first, client) == kFull);
+  }
+}
+
+TEST_CASE("Machines that share keys and a scope take each other's tickets") {
+  struct Row {
+    const char* first;
+    const char* second;
+    Outcome outcome;
+  };
+  const Row rows[] = {{"farm", "farm", kResumed}, {"farm", "other farm", kFull}, {"", "", kFull}};
+  for (const ProtocolVersion version : kVersions) {
+    const auto keys = ring();
+    for (const Row& row : rows) {
+      CAPTURE(to_string(version), row.first, row.second);
+      const auto listen = [&](Host& host, const char* address, const char* scope) {
+        // As on two machines, each has a context of its own.
+        TlsContextConfig config = world().config(world().alpha.leaf, with_tickets(version));
+        config.ticket_keys = keys;
+        ListenOptions options{*Endpoint::parse(address, 0), make_context(config)};
+        options.ticket_scope = scope;
+        const auto listener = host.transport().listen(options);
+        REQUIRE(listener);
+        answer_requests(host);
+        return *host.transport().local_endpoint(*listener);
+      };
+      Host first;
+      Host second;
+      const Endpoint first_at = listen(first, "127.0.0.2", row.first);
+      const Endpoint second_at = listen(second, "127.0.0.3", row.second);
+      const TlsContext client = world().context(world().beta, with_tickets(version));
+      CHECK(come_to(first, first_at, client) == kFull);
+      CHECK(come_to(second, second_at, client) == row.outcome);
+    }
   }
 }

@@ -1,0 +1,106 @@
+#include "transport/admission.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "base/mapped_address.hpp"
+
+namespace siptls {
+namespace {
+
+// Accepting goes on when so much of a second's tokens is there: in spoonfuls, lest a listener
+// pauses and goes on for each single connection.
+constexpr std::uint32_t kSpoonsPerSecond = 10;
+// The same for handshakes: this part of them has to be free.
+constexpr std::size_t kSpoonsOfHandshakes = 8;
+
+std::string limit_of(std::size_t number, const char* what) {
+  return "the limit of " + std::to_string(number) + " " + what;
+}
+
+}  // namespace
+
+Result<void> check_limits(const TransportLimits& limits) {
+  for (const Rate& rate : {limits.accept_rate, limits.ping_rate}) {
+    if (rate.per_second == 0 || rate.burst == 0) {
+      return Unexpected(Errc::invalid_argument, "a rate or burst of 0 lets nothing pass, ever");
+    }
+  }
+  return {};
+}
+
+std::optional<Error> Admission::obstacle(std::size_t connections, MonoTime now) const {
+  if (connections >= limits_.max_connections) {
+    return Error(Errc::too_many_connections,
+                 limit_of(limits_.max_connections, "connections is reached"));
+  }
+  if (handshakes_ >= limits_.max_handshakes) {
+    return Error(Errc::too_many_handshakes,
+                 limit_of(limits_.max_handshakes, "handshakes at one time is reached"));
+  }
+  if (bucket_.when(1, limits_.accept_rate, now) > now) {
+    return Error(Errc::accept_rate_reached,
+                 limit_of(limits_.accept_rate.per_second, "new connections a second, and of ") +
+                     std::to_string(limits_.accept_rate.burst) + " at once, is reached");
+  }
+  return std::nullopt;
+}
+
+MonoTime Admission::open_from(std::size_t connections, MonoTime now) const noexcept {
+  const std::size_t room = std::max<std::size_t>(limits_.max_handshakes / kSpoonsOfHandshakes, 1);
+  if (connections >= limits_.max_connections || handshakes_ + room > limits_.max_handshakes) {
+    return MonoTime::max();
+  }
+  const Rate& rate = limits_.accept_rate;
+  return bucket_.when(std::max(rate.per_second / kSpoonsPerSecond, std::uint32_t{1}), rate, now);
+}
+
+std::optional<Error> Admission::enter(const Endpoint& remote) {
+  const Address address = address_of(remote);
+  const auto found = addresses_.find(address);
+  const Counts open = found == addresses_.end() ? Counts{} : found->second;
+  const bool full = open.connections >= limits_.max_connections_per_address;
+  if (full || open.handshakes >= limits_.max_handshakes_per_address) {
+    const char* where = address.ipv4 ? " from one address" : " from one /64";
+    return Error(Errc::too_many_from_address,
+                 remote.address_text() + ": " +
+                     (full ? limit_of(limits_.max_connections_per_address, "connections")
+                           : limit_of(limits_.max_handshakes_per_address, "handshakes")) +
+                     where + " is reached");
+  }
+  addresses_[address] = {open.connections + 1, open.handshakes + 1};
+  return std::nullopt;
+}
+
+void Admission::prove(const Endpoint& remote) {
+  const auto found = addresses_.find(address_of(remote));
+  if (found != addresses_.end()) --found->second.handshakes;
+}
+
+void Admission::leave(const Endpoint& remote, bool proven) {
+  const auto found = addresses_.find(address_of(remote));
+  if (found == addresses_.end()) return;
+  if (!proven) --found->second.handshakes;
+  if (--found->second.connections == 0) addresses_.erase(found);
+}
+
+Admission::Address Admission::address_of(const Endpoint& endpoint) noexcept {
+  const Endpoint plain = unmapped(endpoint);
+  Address address;
+  address.ipv4 = plain.family() == AddressFamily::ipv4;
+  const std::size_t size = address.ipv4 ? 4 : 8;
+  for (std::size_t i = 0; i < size; ++i) {
+    address.bits = address.bits << 8 | plain.address_data()[i];
+  }
+  return address;
+}
+
+// The last steps of splitmix64, which spread every bit over all others.
+std::size_t Admission::AddressHash::operator()(const Address& address) const noexcept {
+  std::uint64_t mixed = address.bits ^ seed ^ (address.ipv4 ? 0x9e3779b97f4a7c15u : 0u);
+  mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9u;
+  mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebu;
+  return static_cast<std::size_t>(mixed ^ mixed >> 31);
+}
+
+}  // namespace siptls
