@@ -47,8 +47,8 @@ struct ConnectAttempt {
 struct Connected {
   ConnectionId connection = ConnectionId::none;
   ConnectionRole role = ConnectionRole::client;
-  // The two ends, in all events. Where a PROXY header told them, the peer's address and the one that
-  // the peer had connected to.
+  // The two ends, in all events. Where a PROXY header told them, the peer's address and the one
+  // that the peer had connected to.
   Endpoint local;
   Endpoint remote;
   ListenerId listener = ListenerId::none;  // the one that accepted it

@@ -101,8 +101,8 @@ struct Target {
   // (RFC 5922 section 7.3).
   std::string domain;
   std::optional<TlsContext> context;  // none: the transport's own
-  // Source address; port 0: any. Remotes of the other family do not work with it, and without one of
-  // its own the target is an `invalid_argument`.
+  // Source address; port 0: any. Remotes of the other family do not work with it, and without one
+  // of its own the target is an `invalid_argument`.
   std::optional<Endpoint> local;
   // Filled if not null and this call opens the connection.
   std::shared_ptr<HandshakeTrace> trace;
@@ -200,6 +200,8 @@ class SIPTLS_API TlsTransport {
                          const SendOptions& options = {});
   // On the connection of the request, or, if it has ended, on one to `fallback` that must prove an
   // identity which the lost one had proven, or the sent-by host if that peer had proven nothing.
+  // What was proven is remembered of the last 4096 that have ended; of older ones nobody can say
+  // who may get the response (`connection_closed`).
   Result<SendToken> respond(ConnectionId connection, std::span<const std::byte> message,
                             const ResponseFallback& fallback = {}, const SendOptions& options = {});
 

@@ -40,6 +40,10 @@ struct TransportLimits {
   // How fast connections are accepted, listeners together. They pause when it is used up
   // (`accept_rate_reached`); meanwhile connections wait in the kernel's queue.
   Rate accept_rate{1000, 1000};
+  // The same from one address, as above, so that a flood of few leaves room for others. Further
+  // ones are reset (`accept_rate_reached`). A host whose peers come back by the thousand from one
+  // address, after a failure of theirs, raises this and max_handshakes_per_address.
+  Rate accept_rate_per_address{100, 1000};
 
   // --- How long ---
   // For TCP to come about, for each address. Shorter than SIP's 32 s (64*T1, RFC 3261 section
@@ -47,10 +51,13 @@ struct TransportLimits {
   std::chrono::milliseconds connect_timeout = std::chrono::seconds(5);
   // From accept or connect until the peer is proven; a PROXY header included.
   std::chrono::milliseconds handshake_timeout = std::chrono::seconds(10);
-  // From Connected to the first whole message or keep-alive of a peer that was accepted.
-  std::chrono::milliseconds first_message_timeout = std::chrono::seconds(60);
+  // From Connected to the first whole message or keep-alive of a peer that was accepted. Longer
+  // than the 120 s after which a client without other traffic pings at the latest (RFC 5626 section
+  // 4.4.1).
+  std::chrono::milliseconds first_message_timeout = std::chrono::seconds(150);
   // Without a message or keep-alive in either direction. RFC 3261 section 18 wants at least 32 s;
-  // RFC 5923 section 8.1 wants connections kept up.
+  // RFC 5923 section 8.1 wants connections kept up. A registrar whose clients ping more seldom
+  // (840 s on battery) raises it.
   std::chrono::milliseconds idle_timeout = std::chrono::seconds(600);
   // From the first octet of a message to its last (RFC 4475 section 3.1.2.2).
   std::chrono::milliseconds message_timeout = std::chrono::seconds(20);

@@ -21,12 +21,23 @@ std::string limit_of(std::size_t number, const char* what) {
 }  // namespace
 
 Result<void> check_limits(const TransportLimits& limits) {
-  for (const Rate& rate : {limits.accept_rate, limits.ping_rate}) {
+  for (const Rate& rate : {limits.accept_rate, limits.accept_rate_per_address, limits.ping_rate}) {
     if (rate.per_second == 0 || rate.burst == 0) {
       return Unexpected(Errc::invalid_argument, "a rate or burst of 0 lets nothing pass, ever");
     }
   }
   return {};
+}
+
+TransportLimits bounded(TransportLimits limits) {
+  constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24 * 365 * 100);
+  for (std::chrono::milliseconds* limit :
+       {&limits.connect_timeout, &limits.handshake_timeout, &limits.first_message_timeout,
+        &limits.idle_timeout, &limits.message_timeout, &limits.write_timeout,
+        &limits.close_timeout}) {
+    *limit = std::min(*limit, kLongest);
+  }
+  return limits;
 }
 
 std::optional<Error> Admission::obstacle(std::size_t connections, MonoTime now) const {
@@ -55,10 +66,10 @@ MonoTime Admission::open_from(std::size_t connections, MonoTime now) const noexc
   return bucket_.when(std::max(rate.per_second / kSpoonsPerSecond, std::uint32_t{1}), rate, now);
 }
 
-std::optional<Error> Admission::enter(const Endpoint& remote) {
+std::optional<Error> Admission::enter(const Endpoint& remote, MonoTime now) {
   const Address address = address_of(remote);
-  const auto found = addresses_.find(address);
-  const Counts open = found == addresses_.end() ? Counts{} : found->second;
+  if (addresses_.size() >= forget_at_) forget_idle(now);
+  Counts& open = addresses_[address];
   const bool full = open.connections >= limits_.max_connections_per_address;
   if (full || open.handshakes >= limits_.max_handshakes_per_address) {
     const char* where = address.ipv4 ? " from one address" : " from one /64";
@@ -68,7 +79,14 @@ std::optional<Error> Admission::enter(const Endpoint& remote) {
                            : limit_of(limits_.max_handshakes_per_address, "handshakes")) +
                      where + " is reached");
   }
-  addresses_[address] = {open.connections + 1, open.handshakes + 1};
+  if (!open.bucket.take(limits_.accept_rate_per_address, now)) {
+    return Error(Errc::accept_rate_reached,
+                 remote.address_text() + ": " +
+                     limit_of(limits_.accept_rate_per_address.per_second,
+                              "new connections a second from one address is reached"));
+  }
+  ++open.connections;
+  ++open.handshakes;
   return std::nullopt;
 }
 
@@ -77,11 +95,30 @@ void Admission::prove(const Endpoint& remote) {
   if (found != addresses_.end()) --found->second.handshakes;
 }
 
-void Admission::leave(const Endpoint& remote, bool proven) {
+void Admission::leave(const Endpoint& remote, bool proven, MonoTime now) {
   const auto found = addresses_.find(address_of(remote));
   if (found == addresses_.end()) return;
   if (!proven) --found->second.handshakes;
-  if (--found->second.connections == 0) addresses_.erase(found);
+  const Rate& rate = limits_.accept_rate_per_address;
+  if (--found->second.connections > 0) return;
+  if (found->second.bucket.when(rate.burst, rate, now) <= now) addresses_.erase(found);
+}
+
+// Of an address that nothing is open from, the rate is remembered until its bucket is full again;
+// of very many such addresses, for a shorter time.
+void Admission::forget_idle(MonoTime now) {
+  const Rate& rate = limits_.accept_rate_per_address;
+  const auto forget = [&](bool all) {
+    for (auto entry = addresses_.begin(); entry != addresses_.end();) {
+      const Counts& counts = entry->second;
+      const bool idle =
+          counts.connections == 0 && (all || counts.bucket.when(rate.burst, rate, now) <= now);
+      entry = idle ? addresses_.erase(entry) : std::next(entry);
+    }
+  };
+  forget(false);
+  if (addresses_.size() > forget_at_ / 2) forget(true);
+  forget_at_ = std::max(kRememberedAddresses, addresses_.size() * 2);
 }
 
 Admission::Address Admission::address_of(const Endpoint& endpoint) noexcept {

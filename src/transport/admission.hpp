@@ -19,6 +19,8 @@ namespace siptls {
 
 // Limits by which nothing could ever happen: `invalid_argument`.
 Result<void> check_limits(const TransportLimits& limits);
+// The same with durations that can be added to any time: milliseconds::max() is a hundred years.
+TransportLimits bounded(TransportLimits limits);
 
 class Admission {
  public:
@@ -43,11 +45,11 @@ class Admission {
 
   // Counts a connection under the address that it comes from. If that has too many, nothing is
   // counted, and the Error says so. Each that was counted ends with leave().
-  std::optional<Error> enter(const Endpoint& remote);
+  std::optional<Error> enter(const Endpoint& remote, MonoTime now);
   // The peer of a connection that was counted is proven.
   void prove(const Endpoint& remote);
-  void leave(const Endpoint& remote, bool proven);
-  // Addresses that something is open from.
+  void leave(const Endpoint& remote, bool proven, MonoTime now);
+  // Addresses that something is open from, or that have come too fast to be forgotten.
   std::size_t addresses() const noexcept { return addresses_.size(); }
 
  private:
@@ -64,13 +66,17 @@ class Admission {
   struct Counts {
     std::size_t connections = 0;  // handshakes included
     std::size_t handshakes = 0;
+    TokenBucket bucket;
   };
+  void forget_idle(MonoTime now);
   static Address address_of(const Endpoint& endpoint) noexcept;
 
   const TransportLimits& limits_;
   TokenBucket bucket_;
   std::size_t handshakes_ = 0;
+  static constexpr std::size_t kRememberedAddresses = 16 * 1024;
   std::unordered_map<Address, Counts, AddressHash> addresses_;
+  std::size_t forget_at_ = kRememberedAddresses;  // so many
 };
 
 }  // namespace siptls

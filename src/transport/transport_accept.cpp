@@ -9,6 +9,8 @@ namespace {
 
 // Connections that one listener may accept in its turn. Few, because handshakes wait behind it.
 constexpr int kAcceptsPerTurn = 16;
+// Those that are refused at once cost little.
+constexpr int kLooksPerTurn = 64;
 // Out of descriptors: how long to wait before trying again, if no connection ends before.
 constexpr std::chrono::milliseconds kAcceptRetry{250};
 // A listener that has just gone on and must pause again goes on so much later: a host gets at most
@@ -18,7 +20,8 @@ constexpr std::chrono::milliseconds kPauseInterval{100};
 }  // namespace
 
 void TransportCore::accept_from(Listener& listener) {
-  for (int turn = 0; turn < kAcceptsPerTurn; ++turn) {
+  int taken = 0;
+  for (int turn = 0; turn < kLooksPerTurn; ++turn) {
     if (auto obstacle = admission_.obstacle(connections_.size(), now_.mono)) {
       pause_listener(listener, *std::move(obstacle));
       return;
@@ -34,13 +37,14 @@ void TransportCore::accept_from(Listener& listener) {
       }
       return;
     }
-    admission_.accepted(now_.mono);
     account_.note_accepted();
     if (const auto why = objection_to(listener, result.accepted.remote)) {
       refuse(std::move(result.accepted.socket), result.accepted.remote, *why);
       continue;
     }
+    admission_.accepted(now_.mono);
     accept_one(listener, std::move(result.accepted));
+    if (++taken == kAcceptsPerTurn) break;
   }
   may_be_more_ = true;
 }
@@ -48,7 +52,7 @@ void TransportCore::accept_from(Listener& listener) {
 // Who comes through a load balancer is counted when its header has told the address.
 std::optional<Error> TransportCore::objection_to(const Listener& listener, const Endpoint& remote) {
   if (listener.proxy != ProxyProtocol::off) return objection_to_balancer(listener, remote);
-  return admission_.enter(remote);
+  return admission_.enter(remote, now_.mono);
 }
 
 // Before its handshake: the peer sees a reset, and the host sees nothing.
@@ -60,7 +64,7 @@ void TransportCore::refuse(net::Descriptor socket, const Endpoint& remote, const
 
 // Counts a connection whose address has become known. False: it was one too many, and is gone.
 bool TransportCore::enter(Connection& connection) {
-  if (const auto full = admission_.enter(connection.remote)) {
+  if (const auto full = admission_.enter(connection.remote, now_.mono)) {
     account_.note_accept_refused(connection.remote, *full, now_);
     bury(connection, Farewell::reset);
     return false;
@@ -72,7 +76,7 @@ bool TransportCore::enter(Connection& connection) {
 void TransportCore::leave(const Connection& connection) {
   if (connection.role == ConnectionRole::client) return;
   if (!connection.connected) admission_.end_handshake();
-  if (connection.entered) admission_.leave(connection.remote, connection.connected);
+  if (connection.entered) admission_.leave(connection.remote, connection.connected, now_.mono);
 }
 
 void TransportCore::pause_listener(Listener& listener, Error why) {

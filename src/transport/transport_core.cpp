@@ -56,20 +56,20 @@ Result<std::unique_ptr<TransportCore>> TransportCore::create(TransportOptions op
 TransportCore::TransportCore(TransportOptions options, net::Poller poller, net::Timer timer,
                              std::shared_ptr<SenderQueue> senders)
     : clock_(std::move(options.clock)),
-      limits_(options.limits),
-      unframed_request_(options.unframed_request),
+      limits_(bounded(options.limits)),
       generation_(os::process_generation()),
       number_(next_transport_number()),
       poller_(std::move(poller)),
       timer_(std::move(timer)),
       senders_(std::move(senders)),
       now_(clock_->now()),
+      workspace_(SipFramer::make_workspace()),
       outgoing_(std::move(options.outgoing)),
       admission_(limits_, static_cast<std::uint64_t>(now_.mono.time_since_epoch().count())),
       account_(std::move(options.log)),
       receive_buffer_(kReceiveBuffer),
       plaintext_buffer_(kPlaintextBuffer),
-      workspace_(SipFramer::make_workspace()) {}
+      unframed_request_(options.unframed_request) {}
 
 TransportCore::~TransportCore() {
   senders_->close();
@@ -108,12 +108,21 @@ void TransportCore::settle(bool wake) {
     waker_set_ = true;
   }
   const auto earliest = deadlines_.earliest();
-  if (earliest && (*earliest < timer_set_for_ || timer_set_for_ <= now_.mono)) {
+  if (!earliest) {
+    if (timer_is_due_ || timer_set_for_ <= now_.mono) {
+      timer_.clear();
+      timer_set_for_ = MonoTime::max();
+      timer_is_due_ = false;
+    }
+  } else if (*earliest <= now_.mono) {
+    // Once: it stays readable, and in a busy drain a deadline can be due for many events.
+    if (!timer_is_due_ || timer_set_for_ > now_.mono) timer_.set(std::chrono::nanoseconds(0));
+    timer_set_for_ = *earliest;
+    timer_is_due_ = true;
+  } else if (timer_is_due_ || *earliest < timer_set_for_ || timer_set_for_ <= now_.mono) {
     timer_.set(*earliest - now_.mono);
     timer_set_for_ = *earliest;
-  } else if (!earliest && timer_set_for_ <= now_.mono) {
-    timer_.clear();
-    timer_set_for_ = MonoTime::max();
+    timer_is_due_ = false;
   }
 }
 
@@ -178,11 +187,22 @@ bool TransportCore::pump() {
     const ConnectionId id = resumed_.back();
     resumed_.pop_back();
     Connection* connection = find(id);
-    if (connection != nullptr && !connection->paused && connection->session) current_ = connection;
+    if (connection == nullptr || !connection->session) return true;
+    // The host has paused it again meanwhile.
+    if (connection->paused) {
+      connection->kept_input = true;
+    } else {
+      current_ = connection;
+    }
     return true;
   }
   if (judge_one()) return true;
   if (serve_next()) return true;
+  // What the drain has gathered must not wait for a flood to end.
+  if (!dirty_.empty()) {
+    flush_all();
+    return true;
+  }
   // What has been received by a deadline comes before it, also in a crowd of them.
   if (deadlines_left_ == 0) {
     poll_sockets();
@@ -193,10 +213,6 @@ bool TransportCore::pump() {
     return true;
   }
   if (may_be_more_ && poll_again()) return true;
-  if (!dirty_.empty()) {
-    flush_all();
-    return true;
-  }
   if (waker_set_) {
     waker_set_ = false;
     senders_->waker().clear();
@@ -207,7 +223,7 @@ bool TransportCore::pump() {
 
 void TransportCore::serve(const net::Ready& ready) {
   if (ready.key == kTimerKey) {
-    timer_set_for_ = MonoTime::min();  // it has fired and must be set again
+    timer_is_due_ = true;
     return;
   }
   if (ready.key == kWakerKey) {

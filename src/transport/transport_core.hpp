@@ -272,12 +272,12 @@ class TransportCore {
   void read_failed(Connection& connection, Error error);
   void end_open(Connection& connection, std::optional<Error> error, bool truncated);
   void end_refused(Connection& connection, Error error);
-  void end_unproven(Connection& connection, Error error);
   // What the end of a connection means for messages that the kernel has and the peer's TCP has not
   // acknowledged.
   enum class Unsent : std::uint8_t { in_order, lost, refused };
   void report_unsent(Connection& connection, const Error& error, Unsent how);
   enum class Farewell : std::uint8_t { close, linger, reset };
+  void end_unproven(Connection& connection, Error error, std::optional<Farewell> farewell = {});
   void bury(Connection& connection, Farewell farewell);
   void linger(Connection& connection);
   bool write_rest(std::uint64_t key, Lingering& kept);
@@ -289,13 +289,13 @@ class TransportCore {
   void arm(Connection& connection);
   bool run_deadlines();
   void deadline_reached(Connection& connection);
+  void report_expired(Connection& connection);
   void open_deadline_reached(Connection& connection);
   void end_by_limit(Connection& connection, Error error, bool truncated);
   void end_stalled(Connection& connection);
 
   const std::shared_ptr<const Clock> clock_;
   const TransportLimits limits_;
-  const UnframedRequest unframed_request_;
   const std::uint64_t generation_;  // of the process; see base/os/process.hpp
   const std::uint64_t number_;      // of this transport in the process
   net::Poller poller_;
@@ -303,13 +303,11 @@ class TransportCore {
   std::shared_ptr<SenderQueue> senders_;
 
   Now now_;
-  ClockStanding noted_standing_ = ClockStanding::given;
   MonoTime warnings_due_ = MonoTime::min();
   std::vector<Warned> warned_;
-  bool draining_ = false;
-  bool waker_set_ = false;
   MonoTime timer_set_for_ = MonoTime::max();
 
+  SipFramer::WorkspacePtr workspace_;  // of the framers, so it outlives them
   std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
   std::unordered_multimap<Endpoint, ConnectionId> by_remote_;  // outgoing ones that can be reused
   // Accepted ones that can: by the address that their peer serves at. The newest is the last.
@@ -328,7 +326,6 @@ class TransportCore {
 
   Admission admission_;
   std::size_t buffered_ = 0;  // octets that wait to be written, and of unfinished messages
-  bool running_out_ = false;  // drain_all()
   Account account_;
   std::deque<Event> events_;
   std::vector<ConnectionId> dirty_;
@@ -350,7 +347,6 @@ class TransportCore {
   MonoTime late_until_;
   MonoTime turn_began_;             // this next_event()
   std::size_t deadlines_left_ = 0;  // until the next poll
-  bool may_be_more_ = true;         // a poll could find more than the last one did
 
   // The connection whose input is being handed out, and the buffers that its views point into.
   Connection* current_ = nullptr;
@@ -358,7 +354,14 @@ class TransportCore {
   ConnectionId left_ = ConnectionId::none;
   std::vector<std::byte> receive_buffer_;
   std::vector<std::byte> plaintext_buffer_;
-  SipFramer::WorkspacePtr workspace_;
+
+  const UnframedRequest unframed_request_;
+  ClockStanding noted_standing_ = ClockStanding::given;
+  bool draining_ = false;
+  bool waker_set_ = false;
+  bool timer_is_due_ = false;  // it is readable, or about to be
+  bool running_out_ = false;   // drain_all()
+  bool may_be_more_ = true;    // a poll could find more than the last one did
 };
 
 }  // namespace siptls

@@ -82,13 +82,17 @@ bool TransportCore::run_deadlines() {
   return true;
 }
 
-void TransportCore::deadline_reached(Connection& connection) {
+void TransportCore::report_expired(Connection& connection) {
   for (const WriteQueue::Entry& entry : connection.queue.take_expired(now_.mono)) {
     put_event(SendFailed{connection.id, entry.token,
                          Error(Errc::expired, "still waiting when its time had come"), 0,
                          Delivery::none});
   }
   count_queued(connection);
+}
+
+void TransportCore::deadline_reached(Connection& connection) {
+  report_expired(connection);
   if (deadline_of(connection) > now_.mono) return;
   if (connection.write_error_until <= now_.mono) {
     read_failed(connection, std::move(*connection.write_error));

@@ -8,7 +8,7 @@ namespace siptls {
 namespace {
 
 // For respond(): connections that have ended, of which the identities are remembered.
-constexpr std::size_t kRemembered = 1024;
+constexpr std::size_t kRemembered = 4096;
 // Sockets that wait for their peer to read its alert, and what one may still send meanwhile.
 constexpr std::size_t kMaxLingering = 256;
 constexpr std::size_t kMaxDiscarded = 256 * 1024;
@@ -36,7 +36,7 @@ Result<void> TransportCore::abort(ConnectionId id) {
     put_event(Closed{connection.id, std::move(error), false});
     bury(connection, Farewell::reset);
   } else {
-    end_unproven(connection, std::move(error));
+    end_unproven(connection, std::move(error), Farewell::reset);
   }
   end_call();
   return {};
@@ -176,7 +176,8 @@ void TransportCore::end_open(Connection& connection, std::optional<Error> error,
 }
 
 // A connection that never gave Connected.
-void TransportCore::end_unproven(Connection& connection, Error error) {
+void TransportCore::end_unproven(Connection& connection, Error error,
+                                 std::optional<Farewell> farewell) {
   report_unsent(connection, error, Unsent::lost);
   const bool reached = connection.phase == Phase::handshaking;
   if (connection.role == ConnectionRole::server || reached) {
@@ -191,7 +192,7 @@ void TransportCore::end_unproven(Connection& connection, Error error) {
     }
     put_event(ConnectFailed{connection.id, outgoing.target.domain, std::move(outgoing.attempts)});
   }
-  bury(connection, reached ? Farewell::linger : Farewell::close);
+  bury(connection, farewell.value_or(reached ? Farewell::linger : Farewell::close));
 }
 
 // Answers for every token of the connection that is not known to have arrived.

@@ -161,6 +161,7 @@ void TransportCore::note_progress(Connection& connection, bool moved) {
 // waits unencrypted can still expire.
 void TransportCore::flush(Connection& connection) {
   if (!connection.session) return;
+  if (connection.queue.next_expiry() <= now_.mono) report_expired(connection);
   bool writable = write_out(connection);
   if (connection.connected && !connection.close_sent) {
     while (writable && !connection.queue.empty()) {
@@ -208,7 +209,10 @@ void TransportCore::update_interest(Connection& connection) {
   if (connection.unpolled) return;
   const bool failed = connection.write_error != nullptr;
   // After a failed write the peer's last words are read, but never past a host that has paused.
-  const bool read = !connection.paused && !connection.input_over && (!connection.asked || failed);
+  // A pause holds back messages; a handshake and the peer's close_notify are none.
+  const bool held = connection.paused && connection.connected &&
+                    (!connection.finishing || connection.peer_close_seen);
+  const bool read = !held && !connection.input_over && (!connection.asked || failed);
   const net::Interest wanted{read, waiting && !failed};
   if (wanted == connection.interest) return;
   connection.interest = wanted;
@@ -217,7 +221,7 @@ void TransportCore::update_interest(Connection& connection) {
 
 // Goes on with reading, unless something else still stands in the way.
 void TransportCore::read_again(Connection& connection) {
-  if (connection.paused || connection.asked) return;
+  if ((connection.paused && connection.connected) || connection.asked) return;
   if (connection.unpolled) {
     connection.unpolled = false;
     connection.interest = {true, false};
@@ -235,6 +239,7 @@ void TransportCore::mark_dirty(Connection& connection) {
 }
 
 void TransportCore::flush() {
+  if (in_wrong_process()) return;
   begin_call();
   flush_all();
   end_call();
@@ -325,6 +330,7 @@ Result<SendToken> TransportCore::send_to(const Target& target, const ContextChoi
   Connection& connection = **opened;
   const bool fresh = !connection.socket;
   auto sent = enqueue(connection, message, options, token);
+  if (!fresh && sent) account_.note_reuse();
   if (fresh && sent) {
     // Only now, so that a message whose connection fails at once is reported.
     try_next_remote(connection);
@@ -359,17 +365,24 @@ Result<SendToken> TransportCore::respond(ConnectionId id, std::span<const std::b
 std::optional<TransportCore::FallbackTarget> TransportCore::fallback_target(
     ConnectionId id, const ResponseFallback& fallback) {
   if (fallback.remotes.empty()) return std::nullopt;
+  bool known = false;
   ContextChoice choice;
   std::shared_ptr<const ProvenPath> path;
   if (const Connection* closing = find(id)) {
     choice = {&closing->context, closing->context_source};
     if (closing->connected) path = closing->session->peer().path;
+    known = true;
   }
   for (const Lost& lost : lost_) {
     if (lost.id != id) continue;
     choice = {&lost.context, lost.context_source};
     path = lost.path;
+    known = true;
   }
+  // What a connection of long ago had proven is forgotten, and the sent-by alone proves nothing.
+  // An id of another transport, which may be gone, was never known here.
+  const std::uint64_t transport = static_cast<std::uint64_t>(id) / kConnectionKeys;
+  if (!known && transport == number_) return std::nullopt;
   if (fallback.context) {
     choice = {&*fallback.context, {}};
   } else if (choice.context != nullptr) {

@@ -188,10 +188,7 @@ Result<Connection*> TransportCore::open(const Target& target, const ContextChoic
       return Unexpected(std::move(good).error());
     }
   }
-  if (Connection* reusable = find_reusable(target, *choice.context)) {
-    account_.note_reuse();
-    return reusable;
-  }
+  if (Connection* reusable = find_reusable(target, *choice.context)) return reusable;
   if (running_out_) {
     return Unexpected(Errc::transport_draining, "this transport opens no connection any more");
   }
@@ -224,6 +221,8 @@ Connection* TransportCore::find_reusable(const Target& target, const TlsContext&
     for (auto entry = begin; entry != end; ++entry) {
       Connection* connection = find(entry->second);
       if (connection == nullptr || connection->finishing || connection->peer_close_seen) continue;
+      // It is at another of its addresses, which may be the one that the host gives up.
+      if (connection->remote != remote) continue;
       const Target& opened_for = connection->outgoing->target;
       if (connection->context.id() != context.id() || opened_for.local != target.local) {
         continue;

@@ -119,19 +119,29 @@ std::vector<WriteQueue::Entry> WriteQueue::take_expired(MonoTime now) {
   next_expiry_ = MonoTime::max();
   std::size_t kept = waiting_head_;
   std::uint64_t removed = 0;
+  // Octets of messages that stay move up once, behind those that stayed before them.
+  std::size_t from = plain_head_;
+  std::size_t to = plain_head_;
+  const auto keep_octets = [&](std::size_t count) {
+    if (from != to)
+      std::copy_n(plain_.begin() + static_cast<std::ptrdiff_t>(from), count,
+                  plain_.begin() + static_cast<std::ptrdiff_t>(to));
+    from += count;
+    to += count;
+  };
   for (std::size_t i = waiting_head_; i < waiting_.size(); ++i) {
     Entry entry = waiting_[i];
     const bool begun = entry.plain_begin < plain_encrypted_;
+    const auto octets =
+        static_cast<std::size_t>(entry.plain_end - std::max(entry.plain_begin, plain_encrypted_));
     entry.plain_begin -= begun ? 0 : removed;
     entry.plain_end -= removed;
     if (!begun && entry.expires_at <= now) {
-      const auto size = static_cast<std::size_t>(entry.plain_end - entry.plain_begin);
-      const auto at = plain_.begin() + static_cast<std::ptrdiff_t>(
-                                           plain_head_ + (entry.plain_begin - plain_encrypted_));
-      plain_.erase(at, at + static_cast<std::ptrdiff_t>(size));
-      removed += size;
+      from += octets;
+      removed += octets;
       expired.push_back(entry);
     } else {
+      keep_octets(octets);
       // What was begun is finished, late or not.
       if (begun) entry.expires_at = MonoTime::max();
       next_expiry_ = std::min(next_expiry_, entry.expires_at);
@@ -139,6 +149,7 @@ std::vector<WriteQueue::Entry> WriteQueue::take_expired(MonoTime now) {
     }
   }
   waiting_.resize(kept);
+  plain_.resize(to);
   plain_pushed_ -= removed;
   compact();
   return expired;

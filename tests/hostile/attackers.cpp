@@ -5,10 +5,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <list>
-#include <memory>
-#include <random>
-#include <string>
+#include <stdexcept>
 
 #include "hostile/hostile_peer.hpp"
 #include "hostile/process.hpp"
@@ -90,8 +89,7 @@ class Attack {
 
   void wait() {
     std::array<epoll_event, 256> ready;
-    const int count =
-        epoll_wait(epoll_, ready.data(), static_cast<int>(ready.size()), opened_ == 0 ? 0 : 1);
+    const int count = epoll_wait(epoll_, ready.data(), static_cast<int>(ready.size()), 1);
     for (int i = 0; i < count; ++i) {
       auto* peer = static_cast<HostilePeer*>(ready[static_cast<std::size_t>(i)].data.ptr);
       const auto kind = static_cast<std::size_t>(peer->kind());
@@ -133,7 +131,7 @@ class Attack {
 const std::array<Plan, kKinds>& plans() {
   static constexpr std::array<Plan, kKinds> kPlans{
       Plan{"slow_handshake", 100, 300, false},   Plan{"slow_message", 20, 100, false},
-      Plan{"connect_flood", 1000, 1500, true},   Plan{"garbage_flood", 5000, 1500, true},
+      Plan{"connect_flood", 1000, 1500, true},   Plan{"garbage_flood", 9000, 2000, true},
       Plan{"certificate_flood", 200, 50, false}, Plan{"ping_flood", 50, 4, false},
       Plan{"huge_body", 50, 10, false},          Plan{"never_read", 20, 4, false},
       Plan{"half_close", 300, 200, true},        Plan{"reset_storm", 1500, 100, true}};

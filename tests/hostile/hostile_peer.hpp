@@ -67,8 +67,8 @@ class HostilePeer {
   std::size_t outbox_sent_ = 0;
   Clock::time_point next_;
   std::uint64_t octets_ = 0;
-  bool up_ = false;  // TCP
-  bool begun_ = false;
+  bool up_ = false;     // TCP
+  bool begun_ = false;  // the attack of a proven peer
   bool ended_ = false;
   bool half_closed_ = false;
 };

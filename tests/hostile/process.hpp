@@ -14,6 +14,8 @@ namespace hostile {
 std::size_t raise_descriptor_limit();
 // May this process make others more urgent than they are by default?
 bool may_raise_priority();
+// Puts this process before all that are scheduled by priority, if that is allowed.
+void go_first();
 
 class Process {
  public:
@@ -25,7 +27,11 @@ class Process {
   ~Process();
 
   int link() const noexcept { return link_; }
-  std::chrono::nanoseconds processor_time() const;
+  struct ProcessorTime {
+    std::chrono::nanoseconds used{};
+    std::chrono::nanoseconds waited{};  // for the processor, while others had it
+  };
+  ProcessorTime processor_time() const;
   std::size_t resident_octets() const;
 
  private:

@@ -78,6 +78,7 @@ class Host {
 void run_server(int link, const ServerOrder& order) {
   siptls::TransportOptions options;
   if (order.lifted) options.limits = no_limits();
+  if (order.accept_rate > 0) options.limits.accept_rate = {order.accept_rate, order.accept_rate};
   siptls::TlsTransport transport = must(siptls::TlsTransport::create(std::move(options)));
   const auto listener =
       must(transport.listen({must(siptls::Endpoint::parse("127.0.0.1", 0)),

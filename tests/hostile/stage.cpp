@@ -43,11 +43,12 @@ Certificate make_huge_chain(std::string_view root_name) {
 
 }  // namespace
 
-Certificates make_certificates() {
+Certificates make_certificates(ServerKey key) {
   using namespace demo_pki;
   const Entity root = Entity::self_signed(ca_spec("Hostile Test Root"));
   const Entity issuer = Entity::issued_by(root, ca_spec("Hostile Test Issuer"));
-  const Entity server = Entity::issued_by(issuer, sip_spec(kDomain));
+  const KeyType type = key == ServerKey::p256 ? KeyType::p256 : KeyType::rsa2048;
+  const Entity server = Entity::issued_by(issuer, sip_spec(kDomain), type);
   const Entity client = Entity::issued_by(issuer, sip_spec("client.example"));
   return {root.certificate_pem(),
           {server.private_key_pem(), server.chain_pem()},

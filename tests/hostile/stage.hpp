@@ -33,7 +33,9 @@ struct Certificates {
   Certificate client;  // the good clients' and, since hostile peers can be members, theirs
   Certificate huge;    // leaf and intermediates, 16 KiB of DER, of nobody who is trusted
 };
-Certificates make_certificates();
+// RSA makes a handshake several times as dear for the server as P-256.
+enum class ServerKey : std::uint8_t { p256, rsa2048 };
+Certificates make_certificates(ServerKey key);
 
 siptls::TlsContext make_context(const Certificate& own, const std::string& trusted);
 
@@ -43,7 +45,8 @@ std::uint64_t number_of(const siptls::SipMessageView& message);
 
 struct ServerOrder {
   const Certificates& certificates;
-  bool lifted;  // without limits
+  bool lifted;                // without limits
+  std::uint32_t accept_rate;  // instead of the default; 0: the default
 };
 // Tells its port, serves until something is to be read from `link`, and answers with its metrics.
 void run_server(int link, const ServerOrder& order);

@@ -29,7 +29,6 @@ struct Expectation {
   std::set<Obstacle> obstacles;
   std::set<siptls::Errc> reasons;  // that our end may give for it
 
-
   // If they come together:
   siptls::ProtocolVersion version = siptls::ProtocolVersion::tls1_3;
   std::vector<std::uint16_t> suites;  // one of them

@@ -15,6 +15,8 @@ using std::chrono::seconds;
 
 namespace {
 
+const MonoTime kNow = MonoTime(std::chrono::hours(1));
+
 const MonoTime kStart{seconds(1'000'000)};
 
 Endpoint at(const char* address) { return *Endpoint::parse(address, 5061); }
@@ -103,9 +105,9 @@ TEST_CASE("Addresses are counted as one subscriber has them") {
   for (const Row& row : rows) {
     CAPTURE(row.first, row.second);
     Admission admission(limits, 1);
-    REQUIRE_FALSE(admission.enter(at(row.first)));
-    REQUIRE_FALSE(admission.enter(at(row.first)));
-    const auto third = admission.enter(at(row.second));
+    REQUIRE_FALSE(admission.enter(at(row.first), kNow));
+    REQUIRE_FALSE(admission.enter(at(row.first), kNow));
+    const auto third = admission.enter(at(row.second), kNow);
     CHECK(third.has_value() == row.same);
     if (third) CHECK(third->reason() == Errc::too_many_from_address);
     CHECK(admission.addresses() == (row.same ? 1 : 2));
@@ -114,6 +116,7 @@ TEST_CASE("Addresses are counted as one subscriber has them") {
 
 TEST_CASE("What was counted is forgotten when it has left, in any order") {
   TransportLimits limits;
+  limits.accept_rate_per_address = Rate::unlimited();
   limits.max_connections_per_address = 5;
   limits.max_handshakes_per_address = 3;
   const char* addresses[] = {"192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8:0:1::1"};
@@ -136,7 +139,7 @@ TEST_CASE("What was counted is forgotten when it has left, in any order") {
       const std::size_t address = random() % 4;
       if (random() % 2 == 0) {
         const bool fits = count(address, false) < 5 && count(address, true) < 3;
-        REQUIRE(admission.enter(at(addresses[address])).has_value() == !fits);
+        REQUIRE(admission.enter(at(addresses[address]), kNow).has_value() == !fits);
         if (fits) open.push_back({address, false});
       } else if (!open.empty()) {
         const std::size_t which = random() % open.size();
@@ -144,14 +147,54 @@ TEST_CASE("What was counted is forgotten when it has left, in any order") {
           admission.prove(at(addresses[open[which].address]));
           open[which].proven = true;
         } else {
-          admission.leave(at(addresses[open[which].address]), open[which].proven);
+          admission.leave(at(addresses[open[which].address]), open[which].proven, kNow);
           open.erase(open.begin() + static_cast<std::ptrdiff_t>(which));
         }
       }
     }
-    for (const Open& one : open) admission.leave(at(addresses[one.address]), one.proven);
+    for (const Open& one : open) admission.leave(at(addresses[one.address]), one.proven, kNow);
     REQUIRE(admission.addresses() == 0);
   }
+}
+
+TEST_CASE(
+    "One address that comes too fast leaves the others their room, and is forgiven with time") {
+  TransportLimits limits;
+  limits.accept_rate_per_address = {10, 50};
+  Admission admission(limits, 1);
+  MonoTime now = kNow;
+  std::size_t let_in = 0;
+  for (int i = 0; i < 500; ++i) {
+    const auto why = admission.enter(at("192.0.2.1"), now);
+    if (why) {
+      CHECK(why->reason() == Errc::accept_rate_reached);
+      continue;
+    }
+    ++let_in;
+    // It ends at once, as in a storm of resets: that must not make it unknown.
+    admission.leave(at("192.0.2.1"), false, now);
+  }
+  CHECK(let_in == 50);
+  CHECK_FALSE(admission.enter(at("192.0.2.2"), now));
+  admission.leave(at("192.0.2.2"), false, now);
+  now += std::chrono::seconds(1);
+  let_in = 0;
+  for (int i = 0; i < 100; ++i) let_in += admission.enter(at("192.0.2.1"), now) ? 0U : 1U;
+  CHECK(let_in == 10);
+}
+
+TEST_CASE("However many addresses come, those that nothing is open from are not kept for ever") {
+  const TransportLimits limits;
+  Admission admission(limits, 1);
+  for (std::uint32_t i = 0; i < 200'000; ++i) {
+    const Endpoint from =
+        Endpoint::ipv4({10, static_cast<std::uint8_t>(i >> 16), static_cast<std::uint8_t>(i >> 8),
+                        static_cast<std::uint8_t>(i)},
+                       5061);
+    REQUIRE_FALSE(admission.enter(from, kNow));
+    admission.leave(from, false, kNow);
+  }
+  CHECK(admission.addresses() < 40'000);
 }
 
 TEST_CASE("Accepting goes on in spoonfuls, and not before something has ended") {

@@ -221,3 +221,35 @@ TEST_CASE("messages need few calls of the kernel") {
     CHECK(calls <= shape.calls);
   }
 }
+
+// A drain that has events serves deadlines behind them, so one can be due for a long time.
+TEST_CASE("a deadline that is due costs no call of the kernel with each event") {
+  const auto clock = std::make_shared<ManualClock>(Clock::system()->now());
+  TransportOptions options;
+  options.clock = clock;
+  Host server(options);
+  Host client;
+  const TlsContext context = world().context(world().beta);
+  const auto connection = client.transport().connect(
+      target(server.listen(world().context(world().alpha.leaf)), context));
+  REQUIRE(connection);
+  constexpr std::size_t kMessages = 40;  // in one record
+  server.on_event = [&](const Event&, const Seen& seen) {
+    if (seen.kind != "Message") return;
+    if (server.count("Message") == 1) {
+      clock->advance(options.limits.first_message_timeout);
+      system_calls = 0;
+      counting = true;
+    } else if (server.count("Message") == kMessages) {
+      counting = false;
+    }
+  };
+  std::string burst;
+  for (unsigned i = 0; i < kMessages; ++i) burst += options_request(i);
+  run_until({&server, &client}, [&] { return client.count("Connected") == 1; });
+  REQUIRE(client.transport().send(*connection, octets(burst)));
+  run_until({&server, &client}, [&] { return server.count("Message") == kMessages; });
+  CHECK_FALSE(counting);
+  CHECK(system_calls <= 2);
+  CHECK(server.count("Closed") == 0);
+}
