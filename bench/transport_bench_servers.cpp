@@ -73,6 +73,7 @@ siptls::TlsTransport make_transport() {
   siptls::TransportOptions options;
   // All of the load comes from one host, as fast as it can.
   options.limits.accept_rate = siptls::Rate::unlimited();
+  options.limits.accept_rate_per_address = siptls::Rate::unlimited();
   options.limits.max_connections_per_address = options.limits.max_connections;
   return must(siptls::TlsTransport::create(std::move(options)));
 }

@@ -40,10 +40,11 @@ struct TransportLimits {
   // How fast connections are accepted, listeners together. They pause when it is used up
   // (`accept_rate_reached`); meanwhile connections wait in the kernel's queue.
   Rate accept_rate{1000, 1000};
-  // The same from one address, as above, so that a flood of few leaves room for others. Further
-  // ones are reset (`accept_rate_reached`). A host whose peers come back by the thousand from one
-  // address, after a failure of theirs, raises this and max_handshakes_per_address.
-  Rate accept_rate_per_address{100, 1000};
+  // The same from one address, as above, so that a flood of few leaves room for others: where there
+  // are others, and less than half of the common rate is left, further ones are reset
+  // (`accept_rate_reached`). A host whose peers come back by the thousand from one address, after a
+  // failure of theirs, raises this and max_handshakes_per_address.
+  Rate accept_rate_per_address{100, 100};
 
   // --- How long ---
   // For TCP to come about, for each address. Shorter than SIP's 32 s (64*T1, RFC 3261 section

@@ -79,7 +79,7 @@ std::optional<Error> Admission::enter(const Endpoint& remote, MonoTime now) {
                            : limit_of(limits_.max_handshakes_per_address, "handshakes")) +
                      where + " is reached");
   }
-  if (!open.bucket.take(limits_.accept_rate_per_address, now)) {
+  if (!open.bucket.take(limits_.accept_rate_per_address, now) && is_pressed(now)) {
     return Error(Errc::accept_rate_reached,
                  remote.address_text() + ": " +
                      limit_of(limits_.accept_rate_per_address.per_second,
@@ -88,6 +88,13 @@ std::optional<Error> Admission::enter(const Endpoint& remote, MonoTime now) {
   ++open.connections;
   ++open.handshakes;
   return std::nullopt;
+}
+
+// Whether others could be kept out by who comes so fast: there are some, and of the common rate
+// less than half is left.
+bool Admission::is_pressed(MonoTime now) const noexcept {
+  const Rate& rate = limits_.accept_rate;
+  return addresses_.size() > 1 && bucket_.when(rate.burst / 2, rate, now) > now;
 }
 
 void Admission::prove(const Endpoint& remote) {

@@ -68,6 +68,7 @@ class Admission {
     std::size_t handshakes = 0;
     TokenBucket bucket;
   };
+  bool is_pressed(MonoTime now) const noexcept;
   void forget_idle(MonoTime now);
   static Address address_of(const Endpoint& endpoint) noexcept;
 

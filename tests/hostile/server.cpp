@@ -20,7 +20,8 @@ siptls::TransportLimits no_limits() {
   siptls::TransportLimits limits;
   limits.max_connections = limits.max_connections_per_address = kNone;
   limits.max_handshakes = limits.max_handshakes_per_address = kNone;
-  limits.accept_rate = limits.ping_rate = siptls::Rate::unlimited();
+  limits.accept_rate = limits.accept_rate_per_address = limits.ping_rate =
+      siptls::Rate::unlimited();
   limits.handshake_timeout = limits.first_message_timeout = kLong;
   limits.idle_timeout = limits.message_timeout = limits.write_timeout = kLong;
   limits.max_queued_bytes = limits.max_queued_messages = limits.max_buffered_bytes = kNone;

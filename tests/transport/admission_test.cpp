@@ -163,6 +163,19 @@ TEST_CASE(
   limits.accept_rate_per_address = {10, 50};
   Admission admission(limits, 1);
   MonoTime now = kNow;
+  // Alone it may come as it likes: there is nobody to protect, and the common rate holds.
+  for (int i = 0; i < 300; ++i) {
+    REQUIRE_FALSE(admission.enter(at("192.0.2.9"), now));
+    admission.accepted(now);
+    admission.leave(at("192.0.2.9"), false, now);
+  }
+  // And beside others as long as there is enough for all.
+  for (int i = 0; i < 200; ++i) {
+    REQUIRE_FALSE(admission.enter(at("192.0.2.8"), now));
+    admission.accepted(now);
+    admission.leave(at("192.0.2.8"), false, now);
+  }
+  admission.accepted(now);  // half of the common rate is used up
   std::size_t let_in = 0;
   for (int i = 0; i < 500; ++i) {
     const auto why = admission.enter(at("192.0.2.1"), now);
@@ -179,6 +192,7 @@ TEST_CASE(
   admission.leave(at("192.0.2.2"), false, now);
   now += std::chrono::seconds(1);
   let_in = 0;
+  for (int i = 0; i < 501; ++i) admission.accepted(now);
   for (int i = 0; i < 100; ++i) let_in += admission.enter(at("192.0.2.1"), now) ? 0U : 1U;
   CHECK(let_in == 10);
 }
