@@ -60,15 +60,17 @@ Result<void> TransportCore::accept_alias(ConnectionId id, const SipMessageView& 
   drop_alias(connection);
   const Endpoint serves_at = connection.remote.with_port(*port);
   connection.alias = std::make_unique<Endpoint>(serves_at);
-  aliases_[serves_at].push_back(id);
+  for (const NamedRemote& name : proven_names(connection, serves_at, {})) {
+    aliases_[name].push_back(id);
+  }
   return {};
 }
 
 // Same address, a domain that the peer has proven, and this side as the same party: what was opened
 // to one virtual server never carries requests of another (RFC 5923 sections 8.2 and 9.3).
-Connection* TransportCore::find_alias(const Target& target, const Endpoint& remote,
+Connection* TransportCore::find_alias(const Target& target, const NamedRemote& wanted,
                                       const TlsContext& context) {
-  const auto row = aliases_.find(remote);
+  const auto row = aliases_.find(wanted);
   if (row == aliases_.end()) return nullptr;
   for (auto id = row->second.rbegin(); id != row->second.rend(); ++id) {
     Connection* connection = find(*id);
@@ -82,13 +84,16 @@ Connection* TransportCore::find_alias(const Target& target, const Endpoint& remo
   return nullptr;
 }
 
-void TransportCore::drop_alias(const Connection& connection) {
+void TransportCore::drop_alias(Connection& connection) {
   if (!connection.alias) return;
-  const auto row = aliases_.find(*connection.alias);
-  if (row == aliases_.end()) return;
-  auto& ids = row->second;
-  ids.erase(std::remove(ids.begin(), ids.end(), connection.id), ids.end());
-  if (ids.empty()) aliases_.erase(row);
+  const std::unique_ptr<Endpoint> serves_at = std::move(connection.alias);
+  for (const NamedRemote& name : proven_names(connection, *serves_at, {})) {
+    const auto row = aliases_.find(name);
+    if (row == aliases_.end()) continue;
+    auto& ids = row->second;
+    ids.erase(std::remove(ids.begin(), ids.end(), connection.id), ids.end());
+    if (ids.empty()) aliases_.erase(row);
+  }
 }
 
 }  // namespace siptls

@@ -25,6 +25,7 @@
 #include "transport/admission.hpp"
 #include "transport/connection.hpp"
 #include "transport/deadline_queue.hpp"
+#include "transport/named_remote.hpp"
 #include "transport/sender_queue.hpp"
 
 namespace siptls {
@@ -204,7 +205,6 @@ class TransportCore {
   Result<ContextChoice> choose_context(const Target& target) const;
   std::optional<FallbackTarget> fallback_target(ConnectionId id, const ResponseFallback& fallback);
   Result<Connection*> open(const Target& target, const ContextChoice& choice);
-  Connection* find_reusable(const Target& target, const TlsContext& context);
   void try_next_remote(Connection& connection);
   bool start_attempt(Connection& connection, const Endpoint& remote);
   void finish_connect(Connection& connection);
@@ -213,12 +213,19 @@ class TransportCore {
   void note_attempt(Connection& connection, Error error);
   void unproven_failed(Connection& connection, Error error);
   ConnectionId new_id() noexcept;
+
+  // transport_reuse.cpp: outgoing connections that are found again
+  Connection* find_reusable(const Target& target, const TlsContext& context);
   void index_remote(Connection& connection);
-  void unindex_remote(const Connection& connection);
+  static std::vector<NamedRemote> proven_names(const Connection& connection, const Endpoint& remote,
+                                               const std::string& own);
+  void index_proven(Connection& connection);
+  void unindex_remote(Connection& connection);
 
   // transport_alias.cpp: accepted connections that carry requests in the other direction too
-  Connection* find_alias(const Target& target, const Endpoint& remote, const TlsContext& context);
-  void drop_alias(const Connection& connection);
+  Connection* find_alias(const Target& target, const NamedRemote& wanted,
+                         const TlsContext& context);
+  void drop_alias(Connection& connection);
 
   // transport_proxy.cpp: what a load balancer says about a connection before TLS
   static std::optional<Error> objection_to_balancer(const Listener& listener,
@@ -309,9 +316,10 @@ class TransportCore {
 
   SipFramer::WorkspacePtr workspace_;  // of the framers, so it outlives them
   std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
-  std::unordered_multimap<Endpoint, ConnectionId> by_remote_;  // outgoing ones that can be reused
+  // Outgoing ones that can be reused.
+  std::unordered_multimap<NamedRemote, ConnectionId, NamedRemoteHash> by_remote_;
   // Accepted ones that can: by the address that their peer serves at. The newest is the last.
-  std::unordered_map<Endpoint, std::vector<ConnectionId>> aliases_;
+  std::unordered_map<NamedRemote, std::vector<ConnectionId>, NamedRemoteHash> aliases_;
   std::unordered_map<std::uint32_t, Listener> listeners_;
   std::unordered_map<std::uint64_t, Lingering> lingering_;
   std::vector<std::unique_ptr<Connection>> graveyard_;

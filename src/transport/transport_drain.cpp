@@ -21,7 +21,6 @@ Result<void> TransportCore::drain(ConnectionId id, MonoTime deadline) {
 // No target finds it any more; everything else goes on until somebody closes it.
 void TransportCore::let_run_out(Connection& connection, MonoTime deadline) {
   unindex_remote(connection);
-  drop_alias(connection);
   connection.draining = true;
   connection.drain_until = deadline;
   arm(connection);

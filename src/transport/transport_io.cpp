@@ -97,8 +97,11 @@ void TransportCore::after_session_moved(Connection& connection) {
       admission_.end_handshake();
       if (connection.entered) admission_.prove(connection.remote);
       resume_listeners(false);
-    } else if (const auto& options = connection.outgoing->target.keep_alive) {
-      start_flow(connection, *options);
+    } else {
+      index_proven(connection);
+      if (const auto& options = connection.outgoing->target.keep_alive) {
+        start_flow(connection, *options);
+      }
     }
     mark_dirty(connection);
     arm(connection);

@@ -9,12 +9,12 @@ TransportMetrics TransportCore::metrics() const {
   TransportMetrics metrics = account_.counters();
   metrics.connections = connections_.size();
   metrics.listeners = listeners_.size();
-  for (const auto& [address, connections] : aliases_) metrics.aliases += connections.size();
   for (const auto& [key, listener] : listeners_) {
     if (listener.paused) ++metrics.listeners_paused;
   }
   for (const auto& [key, connection] : connections_) {
     if (!connection->connected) ++metrics.handshakes;
+    if (connection->alias) ++metrics.aliases;
     metrics.queued_messages += connection->queue.waiting_messages();
     metrics.queued_bytes += connection->queue.waiting_octets();
   }

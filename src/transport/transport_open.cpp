@@ -15,12 +15,6 @@ bool is_any_ipv6(const Endpoint& endpoint) noexcept {
                      [](auto octet) { return octet == 0; });
 }
 
-bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [&](char x, char y) { return lower(x) == lower(y); });
-}
-
 Result<void> check_listen_options(const ListenOptions& options) {
   if (options.proxy != ProxyProtocol::off && options.proxy_sources.empty()) {
     return Unexpected(Errc::invalid_argument,
@@ -211,49 +205,6 @@ Result<Connection*> TransportCore::open(const Target& target, const ContextChoic
   connections_.emplace(static_cast<std::uint64_t>(id), std::move(connection));
   index_remote(*opened);
   return opened;
-}
-
-// Same remote, source address and context, and the peer has proven the domain, or is about to prove
-// exactly it (RFC 5923 section 8.1). Never by address alone.
-Connection* TransportCore::find_reusable(const Target& target, const TlsContext& context) {
-  for (const Endpoint& remote : target.remotes) {
-    const auto [begin, end] = by_remote_.equal_range(remote);
-    for (auto entry = begin; entry != end; ++entry) {
-      Connection* connection = find(entry->second);
-      if (connection == nullptr || connection->finishing || connection->peer_close_seen) continue;
-      // It is at another of its addresses, which may be the one that the host gives up.
-      if (connection->remote != remote) continue;
-      const Target& opened_for = connection->outgoing->target;
-      if (connection->context.id() != context.id() || opened_for.local != target.local) {
-        continue;
-      }
-      if (equal_ignoring_case(opened_for.domain, target.domain)) return connection;
-      if (connection->connected && connection->session->peer().path &&
-          covers(connection->session->peer().path->identities, target.domain)) {
-        return connection;
-      }
-    }
-    if (Connection* accepted = find_alias(target, remote, context)) return accepted;
-  }
-  return nullptr;
-}
-
-// A connection is found under each address that it may still be opened to.
-void TransportCore::index_remote(Connection& connection) {
-  for (const Endpoint& remote : connection.outgoing->target.remotes) {
-    by_remote_.emplace(remote, connection.id);
-  }
-}
-
-void TransportCore::unindex_remote(const Connection& connection) {
-  drop_alias(connection);
-  if (!connection.outgoing) return;
-  for (const Endpoint& remote : connection.outgoing->target.remotes) {
-    const auto [begin, end] = by_remote_.equal_range(remote);
-    for (auto entry = begin; entry != end;) {
-      entry = entry->second == connection.id ? by_remote_.erase(entry) : std::next(entry);
-    }
-  }
 }
 
 // RFC 3263 section 4.3: the addresses in order, until one works.

@@ -193,6 +193,39 @@ TEST_CASE("A message whose time has come is not sent, however late its host is")
   CHECK(pair.server->count("Message") == 0);
 }
 
+TEST_CASE("Many connections to one address are told apart by what their peers have proven") {
+  // As a border element has it: one address, many names.
+  Pair pair;
+  constexpr unsigned kNames = 40;
+  std::vector<std::string> names;
+  for (unsigned i = 0; i < kNames; ++i) names.push_back("trunk" + std::to_string(i) + ".example");
+  TlsContextConfig config = world().config(world().alpha.leaf);
+  for (const std::string& name : names) {
+    config.more_credentials.push_back(world().credentials(demo_pki::Entity::issued_by(
+        world().alpha.intermediates.front(), demo_pki::sip_spec(name))));
+  }
+  REQUIRE(pair.server->transport().update(pair.server->listener, make_context(config)));
+  answer_requests(*pair.server);
+  for (int round = 0; round < 2; ++round) {
+    for (const std::string& name : names) {
+      const std::size_t before = pair.client.count("Message");
+      REQUIRE(pair.client.transport().send(target(pair.at, pair.beta, name),
+                                           octets(options_request(1))));
+      run_until({pair.server.get(), &pair.client},
+                [&] { return pair.client.count("Message") > before; });
+    }
+  }
+  CHECK(pair.client.count("Connected") == kNames);
+  // One that ends is opened anew, and leaves the others alone.
+  REQUIRE(pair.client.transport().close(pair.client.all("Connected")[7].connection));
+  run_until({pair.server.get(), &pair.client}, [&] { return pair.client.count("Closed") == 1; });
+  for (const std::string& name : names) {
+    REQUIRE(pair.client.transport().connect(target(pair.at, pair.beta, name)));
+  }
+  run_until({pair.server.get(), &pair.client},
+            [&] { return pair.client.count("Connected") == kNames + 1; });
+}
+
 TEST_CASE("Durations may be as long as their type allows") {
   TransportOptions options;
   TransportLimits& limits = options.limits;
