@@ -167,6 +167,7 @@ enum class Errc : std::uint8_t {
   too_many_handshakes,
   accept_rate_reached,
   too_many_pings,
+  too_many_key_updates,  // with no data between them
   queue_full,
   buffers_full,  // of all connections together
   message_too_large,

@@ -200,7 +200,7 @@ class SIPTLS_API TlsTransport {
                          const SendOptions& options = {});
   // On the connection of the request, or, if it has ended, on one to `fallback` that must prove an
   // identity which the lost one had proven, or the sent-by host if that peer had proven nothing.
-  // What was proven is remembered of the last 4096 that have ended; of older ones nobody can say
+  // What was proven is remembered of the last 1024 that have ended; of older ones nobody can say
   // who may get the response (`connection_closed`).
   Result<SendToken> respond(ConnectionId connection, std::span<const std::byte> message,
                             const ResponseFallback& fallback = {}, const SendOptions& options = {});

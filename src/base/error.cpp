@@ -142,6 +142,7 @@ constexpr std::array kReasons = {
     SIPTLS_ROW(too_many_handshakes, limit),
     SIPTLS_ROW(accept_rate_reached, limit),
     SIPTLS_ROW(too_many_pings, limit),
+    SIPTLS_ROW_ALERT(too_many_key_updates, limit, unexpected_message),
     SIPTLS_ROW(queue_full, limit),
     SIPTLS_ROW(buffers_full, limit),
     SIPTLS_ROW(message_too_large, limit),

@@ -53,6 +53,7 @@ constexpr std::array kReasons = {
     ReasonRow{SSL_R_UNSAFE_LEGACY_RENEGOTIATION_DISABLED, Errc::insecure_renegotiation},
 
     ReasonRow{SSL_R_EXCESSIVE_MESSAGE_SIZE, Errc::handshake_too_large},
+    ReasonRow{SSL_R_TOO_MANY_KEY_UPDATES, Errc::too_many_key_updates},
 };
 
 }  // namespace

@@ -8,7 +8,7 @@ namespace siptls {
 namespace {
 
 // For respond(): connections that have ended, of which the identities are remembered.
-constexpr std::size_t kRemembered = 4096;
+constexpr std::size_t kRemembered = 1024;
 // Sockets that wait for their peer to read its alert, and what one may still send meanwhile.
 constexpr std::size_t kMaxLingering = 256;
 constexpr std::size_t kMaxDiscarded = 256 * 1024;
@@ -168,9 +168,13 @@ void TransportCore::end_refused(Connection& connection, Error error) {
 
 void TransportCore::end_open(Connection& connection, std::optional<Error> error, bool truncated) {
   const bool clean = !error && !truncated;
+  // A server of TLS 1.3 that ends its stream behind our close_notify, without a word of its own,
+  // may never have come to serve.
+  const bool served =
+      connection.role == ConnectionRole::server || connection.session->peer_has_answered();
   report_unsent(connection,
                 error ? *error : Error(Errc::connection_closed, "the connection has ended"),
-                clean ? Unsent::in_order : Unsent::lost);
+                clean && served ? Unsent::in_order : Unsent::lost);
   put_event(Closed{connection.id, std::move(error), truncated});
   bury(connection, clean ? Farewell::close : Farewell::linger);
 }

@@ -163,7 +163,7 @@ TEST_CASE("Changes of keys end a connection that nothing else is sent on, in bot
       }
       CHECK(taken > 3);
       CHECK(taken <= 40);
-      check_refused(forged.end, Errc::tls_protocol_error, "TOO_MANY_KEY_UPDATES");
+      check_refused(forged.end, Errc::too_many_key_updates, "TOO_MANY_KEY_UPDATES");
     }
   }
 }

@@ -283,6 +283,22 @@ void raw_ends(FaultStage& stage) {
   expect(stage, stage.until([&] { return stage.server().count("Closed") == 3; }), "3 ends");
 }
 
+// A connection runs out, and what is for the same target goes on another.
+void runs_out(FaultStage& stage) {
+  start_usual(stage);
+  stage.client().send(stage.target(), 1, kTold);
+  stage.until([&] { return stage.client().count("Message") == 1; });
+  const ConnectionId old = stage.client().last("Connected");
+  const MonoTime deadline = stage.clock().now().mono + seconds(20);
+  static_cast<void>(stage.client().transport().drain(old, deadline));
+  stage.client().send(stage.target(), 1, kTold);
+  expect(stage, stage.until([&] { return stage.client().count("Message") == 2; }), "an answer");
+  expect(stage, stage.client().count("Connected") == 2, "another connection");
+  expect(stage, stage.until([&] { return stage.client().count("Closed") == 1; }), "the deadline");
+  stage.server().transport().drain_all(stage.clock().now().mono + seconds(5));
+  expect(stage, stage.until([&] { return stage.client().count("Closed") == 2; }), "the other end");
+}
+
 }  // namespace
 
 std::vector<Scenario> more_scenarios() {
@@ -295,6 +311,7 @@ std::vector<Scenario> more_scenarios() {
           {"another thread", other_thread},
           {"connection limit", connection_limit},
           {"listeners come and go", listeners_come_and_go},
+          {"runs out", runs_out},
           {"raw ends", raw_ends}};
 }
 

@@ -193,6 +193,40 @@ TEST_CASE("A message whose time has come is not sent, however late its host is")
   CHECK(pair.server->count("Message") == 0);
 }
 
+TEST_CASE("What a server never came to read is told, though it ended without a word") {
+  RawServer listening;
+  Host client;
+  const TlsContext beta = world().context(world().beta);
+  const auto id = client.transport().connect(target(listening.endpoint(), beta));
+  REQUIRE(id);
+  std::optional<RawPeer> peer;
+  auto session = TlsSession::server(world().context(world().alpha.leaf), Clock::system()->now());
+  REQUIRE(session);
+  run_until({&client}, [&] {
+    if (!peer) peer = listening.accept();
+    return peer.has_value();
+  });
+  // The server's first flight, and nothing of what comes after it is looked at.
+  run_until({&client}, [&] {
+    peer->poll();
+    if (peer->received.empty()) return false;
+    REQUIRE(session->feed(octets(peer->received), Clock::system()->now()));
+    const auto flight = session->pending_output();
+    peer->write({reinterpret_cast<const char*>(flight.data()), flight.size()});
+    return true;
+  });
+  run_until({&client}, [&] { return client.count("Connected") == 1; });
+  const auto token = client.transport().send(*id, octets(options_request(1)));
+  REQUIRE(token);
+  REQUIRE(client.transport().close(*id));
+  settle({&client});
+  peer->end();
+  run_until({&client}, [&] { return client.count("Closed") == 1; });
+  REQUIRE(client.count("SendFailed") == 1);
+  CHECK(client.last("SendFailed").token == *token);
+  CHECK(client.last("SendFailed").delivery == Delivery::unknown);
+}
+
 TEST_CASE("Many connections to one address are told apart by what their peers have proven") {
   // As a border element has it: one address, many names.
   Pair pair;

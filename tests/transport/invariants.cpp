@@ -273,6 +273,30 @@ bool Invariants::may_be_lost(const Key& key, const Sending& sending) const {
   return lost || ends > 1 || unknown;
 }
 
+// What is known of both ends of the connection that it was sent on.
+std::string Invariants::story(const Key& key, const Sending& sending) const {
+  const auto tell = [](const Line& line) {
+    std::string text = line.client ? " client" : " server";
+    text += " " + line.local.to_string() + " " + line.remote.to_string();
+    if (line.connected) text += " connected";
+    if (line.refused) text += " refused";
+    if (line.broken) text += " broken";
+    if (line.ended_by_host) text += " ended-by-host";
+    return text + ";";
+  };
+  const auto own = lines_.find(Key{key.party, static_cast<std::uint64_t>(sending.connection)});
+  if (own == lines_.end()) return ", on a connection that is not known";
+  std::string text = ":" + tell(own->second);
+  for (const auto& [other_key, line] : lines_) {
+    if (other_key.party == key.party) continue;
+    if (own->second.client ? line.remote == own->second.local
+                           : line.local == own->second.remote) {
+      text += " other end:" + tell(line);
+    }
+  }
+  return text + (sending.sent ? " Sent was given" : "");
+}
+
 void Invariants::judge_sending(const Key& key, const Sending& sending) {
   if (sending.number == 0) return;
   const bool received = texts_.at(sending.number).received;
@@ -286,7 +310,7 @@ void Invariants::judge_sending(const Key& key, const Sending& sending) {
     violated(which + " arrived, and was reported as not written");
   }
   if (!sending.failed && !received && !strangers_ && !may_be_lost(key, sending)) {
-    violated(which + " was lost silently");
+    violated(which + " was lost silently" + story(key, sending));
   }
 }
 

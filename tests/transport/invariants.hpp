@@ -117,6 +117,7 @@ class Invariants {
 
   void judge_sending(const Key& key, const Sending& sending);
   bool may_be_lost(const Key& key, const Sending& sending) const;
+  std::string story(const Key& key, const Sending& sending) const;
 
   std::uint64_t last_number_ = 0;
   bool strangers_ = false;

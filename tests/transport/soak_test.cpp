@@ -96,6 +96,7 @@ class Soak {
       end_all();
       heap_.push_back(heap_in_use());
       descriptors_.push_back(open_descriptors());
+      for (const std::string& violation : invariants_.violations()) UNSCOPED_INFO(violation);
       REQUIRE(invariants_.violations().empty());
     }
   }
