@@ -2,6 +2,7 @@
 // that have asked for it; the program is linked so that the asking passes through here.
 #include <openssl/ssl.h>
 
+#include <atomic>
 #include <map>
 
 #include "catch.hpp"
@@ -14,7 +15,7 @@ std::map<const SSL*, Callback>& listeners() {
   static std::map<const SSL*, Callback> known;
   return known;
 }
-std::size_t requests = 0;
+std::atomic<std::size_t> requests{0};
 
 }  // namespace
 
