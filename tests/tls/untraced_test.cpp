@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <map>
+#include <mutex>
 
 #include "catch.hpp"
 #include "peers.hpp"
@@ -11,6 +12,8 @@
 namespace {
 
 using Callback = void (*)(int, int, int, const void*, std::size_t, SSL*, void*);
+// Other tests of this program have threads.
+std::mutex listeners_mutex;
 std::map<const SSL*, Callback>& listeners() {
   static std::map<const SSL*, Callback> known;
   return known;
@@ -23,7 +26,10 @@ extern "C" {
 void __real_SSL_set_msg_callback(SSL* ssl, Callback callback);
 void __wrap_SSL_set_msg_callback(SSL* ssl, Callback callback);
 void __wrap_SSL_set_msg_callback(SSL* ssl, Callback callback) {
-  listeners()[ssl] = callback;
+  {
+    const std::lock_guard lock(listeners_mutex);
+    listeners()[ssl] = callback;
+  }
   requests += callback != nullptr ? 1U : 0U;
   __real_SSL_set_msg_callback(ssl, callback);
 }
@@ -35,6 +41,7 @@ using namespace siptls_test;
 namespace {
 
 std::size_t listening() {
+  const std::lock_guard lock(listeners_mutex);
   std::size_t count = 0;
   for (const auto& [ssl, callback] : listeners()) count += callback != nullptr ? 1U : 0U;
   return count;
