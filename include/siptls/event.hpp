@@ -6,7 +6,8 @@
 // Order: a connection gives Connected at most once. One that gave it ends with Closed; one that did
 // not ends with ConnectFailed or HandshakeFailed. What a connection asks the host (AuthorisePeer,
 // SignatureWanted) comes before Connected, one question after the answer to the other. All
-// SendFailed of a connection come before its end, and after its end no event names it again.
+// SendFailed of a connection come before its end, and after its end no event names it again, but the
+// SendFailed of a message that another thread had sent to it through a Sender meanwhile.
 #pragma once
 
 #include <cstdint>
@@ -152,7 +153,8 @@ struct FlowFailed {
 
 struct Closed {
   ConnectionId connection = ConnectionId::none;
-  // None: both sides said close_notify between two messages.
+  // None: both sides said close_notify between two messages, or the peer ended its stream behind
+  // this side's.
   std::optional<Error> error;
   // The stream ended without close_notify, or inside a message.
   bool truncated = false;
