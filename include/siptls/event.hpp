@@ -6,8 +6,8 @@
 // Order: a connection gives Connected at most once. One that gave it ends with Closed; one that did
 // not ends with ConnectFailed or HandshakeFailed. What a connection asks the host (AuthorisePeer,
 // SignatureWanted) comes before Connected, one question after the answer to the other. All
-// SendFailed of a connection come before its end, and after its end no event names it again, but the
-// SendFailed of a message that another thread had sent to it through a Sender meanwhile.
+// SendFailed of a connection come before its end, and after its end no event names it again, but
+// the SendFailed of a message that another thread had sent to it through a Sender meanwhile.
 #pragma once
 
 #include <cstdint>
