@@ -289,8 +289,7 @@ std::string Invariants::story(const Key& key, const Sending& sending) const {
   std::string text = ":" + tell(own->second);
   for (const auto& [other_key, line] : lines_) {
     if (other_key.party == key.party) continue;
-    if (own->second.client ? line.remote == own->second.local
-                           : line.local == own->second.remote) {
+    if (own->second.client ? line.remote == own->second.local : line.local == own->second.remote) {
       text += " other end:" + tell(line);
     }
   }
