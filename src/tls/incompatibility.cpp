@@ -162,11 +162,9 @@ std::string describe_incompatibility(Errc reason, const ClientHello& offered,
       return describe_versions(offered, policy);
     case Errc::no_common_cipher_suite: {
       const Codes allowed = allowed_suites(offered, policy);
-      // BoringSSL uses ECDHE with nobody who names no groups.
-      return fmt::format("the peer offers {}; this side allows {}, with {}{}{}",
+      return fmt::format("the peer offers {}; this side allows {}, with {}{}",
                          describe_suites(offered.suites), describe_suites(allowed), key_name(key),
-                         blocked_by(offered.suites, allowed, key),
-                         offered.groups.empty() ? "; the peer names no groups for ECDHE" : "");
+                         blocked_by(offered.suites, allowed, key));
     }
     case Errc::no_common_group:
       return fmt::format("the peer offers the groups {}; this side allows {}, with {}",
@@ -204,9 +202,9 @@ Errc refine_no_shared_suite(const ClientHello& offered, const TlsPolicy& policy,
   const bool shared_suite = any_shared(policy.cipher_suites, offered.suites,
                                        [&](std::uint16_t code) { return fits_key(code, key); });
   if (!shared_suite) return Errc::no_common_cipher_suite;
-  // Without the extension a peer is taken to know P-256 (RFC 8422 section 4).
+  // BoringSSL uses ECDHE with nobody who names no groups, and newer versions say so themselves.
   const Codes& groups = offered.groups;
-  if (!groups.empty() && !any_shared(policy.groups, groups, [](std::uint16_t) { return true; })) {
+  if (groups.empty() || !any_shared(policy.groups, groups, [](std::uint16_t) { return true; })) {
     return Errc::no_common_group;
   }
   if (!offered.signature_schemes.empty() &&

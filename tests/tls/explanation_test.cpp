@@ -121,7 +121,7 @@ TEST_CASE("A client that names no groups is told that they are missing") {
                              "000d000400020403"
                              "00170000"
                              "ff01000100"));
-  check_evidence(b, Errc::no_common_cipher_suite, {"the peer names no groups for ECDHE"});
+  check_evidence(b, Errc::no_common_group, {"the peer offers the groups none;"});
 }
 
 TEST_CASE("No signature scheme in common: those of the peer and those of this side are named") {
