@@ -1,6 +1,7 @@
 // All of siptls.
 #pragma once
 
+#include "siptls/build_info.hpp"
 #include "siptls/cipher_suites.hpp"
 #include "siptls/clock.hpp"
 #include "siptls/credentials.hpp"

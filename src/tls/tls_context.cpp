@@ -16,24 +16,12 @@
 #include "tls/library_features.hpp"
 #include "tls/session_callbacks.hpp"
 #include "tls/session_clock.hpp"
+#include "tls/ssl_library.hpp"
 #include "tls/ticket_keys.hpp"
 #include "tls/tls_context_impl.hpp"
 
 namespace siptls {
 namespace {
-
-Result<void> check_ssl_library() {
-  static const Result<void> verdict = [] {
-    if (auto crypto = pki::check_crypto_library(); !crypto) return crypto;
-    return pki::check_functions(
-        pki::library_function("SSL_CTX_set_custom_verify", &SSL_CTX_set_custom_verify),
-        {pki::library_function("SSL_CTX_new", &SSL_CTX_new),
-         pki::library_function("SSL_new", &SSL_new),
-         pki::library_function("SSL_do_handshake", &SSL_do_handshake),
-         pki::library_function("SSL_read", &SSL_read)});
-  }();
-  return verdict;
-}
 
 // Certificates of all contexts are kept once. Never freed: sessions may outlive every static.
 CRYPTO_BUFFER_POOL* buffer_pool() noexcept {
@@ -144,7 +132,7 @@ std::vector<Error> TlsContext::warnings(const Now& now) const { return impl_->wa
 std::uint64_t TlsContext::id() const noexcept { return impl_->id(); }
 
 Result<TlsContext> TlsContextImpl::create(TlsContextConfig config) {
-  if (auto library = check_ssl_library(); !library) return Unexpected(library.error());
+  if (auto library = tls::check_ssl_library(); !library) return Unexpected(library.error());
   std::shared_ptr<TlsContextImpl> impl(new TlsContextImpl(std::move(config), next_context_id()));
   if (auto built = impl->build(); !built) return Unexpected(std::move(built).error());
   return TlsContext(std::move(impl));

@@ -17,7 +17,8 @@ TLS_FUNCTION = re.compile(r"^(?:SSL|X509|EVP|BIO|CRYPTO|OPENSSL|RSA|EC|BN)_\w+$"
 # One of each noun: what a host could not link without.
 EXPECTED = ("siptls::version()", "siptls::TrustStore::from_pem(", "siptls::Credentials::from_pem(",
             "siptls::TlsContext::create(", "siptls::TlsSession::feed(", "siptls::SipFramer::push(",
-            "siptls::TlsTransport::next_event()", "siptls::Sender::send(", "siptls::to_string(")
+            "siptls::TlsTransport::next_event()", "siptls::Sender::send(", "siptls::to_string(",
+            "siptls::build_info()", "siptls_transport_next_event", "siptls_error_new")
 
 
 def left_open(nm, library):

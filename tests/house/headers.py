@@ -18,13 +18,14 @@ TLS_NAME = re.compile(r"\b(?:(?:[A-Z]*SSL|X509|EVP|BIO|CRYPTO|CBS|CBB)(?:_\w+|\b
 LINE_MARKER = re.compile(r'^# \d+ "([^"]*)"')
 
 
-def compile_alone(compiler, include, header, options):
-    source = f'#include "siptls/{header}"\n#include "siptls/{header}"\n'
+def compile_alone(compiler, include, header, options, language="c++"):
+    source = f'#include "siptls/{header}"\n#include "siptls/{header}"\nextern int used;\n'
     with common.temporary_folder() as folder:
-        path = os.path.join(folder, "alone.cpp")
+        path = os.path.join(folder, "alone.cpp" if language == "c++" else "alone.c")
         with open(path, "w", encoding="ascii") as file:
             file.write(source)
-        command = [compiler, "-fsyntax-only", *options, *WARNINGS, f"-I{include}", path]
+        command = [compiler, "-x", language, "-fsyntax-only", *options, *WARNINGS, f"-I{include}",
+                   path]
         done = common.run(command)
     if done.returncode == 0:
         return []
@@ -66,6 +67,8 @@ def main():
         common.skip(f"{compiler} is not installed")
     folder = os.path.join(include, "siptls")
     headers = sorted(name for name in os.listdir(folder) if name.endswith(".hpp"))
+    c_headers = [name for name in os.listdir(folder) if name.endswith(".h")]
+    c_headers += ["c/" + name for name in os.listdir(os.path.join(folder, "c"))]
     problems = []
     if names_of_tls_library("SSL_CTX* a; X509 *b; EVP_PKEY c; BIO* d; CRYPTO_BUFFER e;") != \
             ["BIO", "CRYPTO_BUFFER", "EVP_PKEY", "SSL_CTX", "X509"]:
@@ -73,6 +76,11 @@ def main():
 
     with open(os.path.join(folder, "siptls.hpp"), encoding="ascii") as file:
         included = set(re.findall(r'#include "siptls/([^"]+)"', file.read()))
+    with open(os.path.join(folder, "siptls.h"), encoding="ascii") as file:
+        included_in_c = set(re.findall(r'#include "siptls/([^"]+)"', file.read()))
+    for name in c_headers:
+        if name not in included_in_c and not name.endswith(("siptls.h", "plugin.h", "export.h")):
+            problems.append(f"siptls.h does not include {name}")
     for name in headers:
         if name not in included and name not in ("siptls.hpp", "export.hpp"):
             problems.append(f"siptls.hpp does not include {name}")
@@ -81,15 +89,20 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
         jobs = [pool.submit(compile_alone, compiler, include, header, options)
                 for header in headers for options in variants]
+        # The C interface is C99, and C++ programs may use it as well.
+        jobs += [pool.submit(compile_alone, compiler, include, header, ["-std=c99"], "c")
+                 for header in c_headers]
+        jobs.append(pool.submit(compile_alone, compiler, include, "siptls_plugin.h",
+                                ["-std=c++11"]))
         # The language level of a program must not matter to it.
         jobs.append(pool.submit(compile_alone, compiler, include, "siptls.hpp", ["-std=c++2b"]))
         jobs += [pool.submit(preprocessed_problems, compiler, include, header)
-                 for header in headers]
+                 for header in headers + c_headers]
         for job in jobs:
             problems += job.result()
     for line in problems:
         print(line)
-    print(f"{compiler}: {len(headers)} headers, {len(problems)} problems")
+    print(f"{compiler}: {len(headers)} headers and {len(c_headers)} of C, {len(problems)} problems")
     if problems or not headers:
         common.fail("see above")
 

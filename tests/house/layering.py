@@ -20,6 +20,8 @@ ROOMS = {
     "tls": {"base", "pki"},
     "net": {"base"},
     "transport": {"base", "sip", "pki", "tls", "net"},
+    # The C interface sees the public headers of all, and no file of another room.
+    "capi": set(),
 }
 
 # The room that each public header belongs to.
@@ -27,14 +29,19 @@ PUBLIC = {
     "base": "clock endpoint error export result version",
     "sip": "keep_alive sip_framer sip_message_view sips",
     "pki": "credentials peer_info trust_store",
-    "tls": "cipher_suites handshake_trace ticket_key_ring tls_context tls_policy tls_session",
+    "tls": "build_info cipher_suites handshake_trace ticket_key_ring tls_context tls_policy tls_session",
     "transport": "event log metrics sender siptls tls_transport transport_limits",
 }
 ROOM_OF_HEADER = {f"siptls/{name}.hpp": room for room, names in PUBLIC.items()
                   for name in names.split()}
+C_HEADERS = ["siptls.h", "siptls_plugin.h"] + [f"c/{name}.h" for name in """common context credentials
+    error event export framer message metrics policy transport transport_options
+    trust_store""".split()]
+ROOM_OF_HEADER.update({f"siptls/{name}": "capi" for name in C_HEADERS})
 
 OPENSSL_IN = re.compile(r"src/(pki|tls)/|examples/pki/|bench/baseline/|tests/")
-SYSTEM_CALLS_IN = re.compile(r"src/(base/os|net)/")
+# The plugin's stub is loaded instead of the library and is none of it.
+SYSTEM_CALLS_IN = re.compile(r"src/(base/os|net)/|src/capi/plugin_stub\.c$")
 # Standard headers that read files, clocks, the environment, or print.
 HOST_HEADERS = {"cstdio", "filesystem", "fstream", "iostream", "print", "random", "syncstream",
                 "cassert", "ctime"}
@@ -109,7 +116,7 @@ def place_of(path):
     """The row of the table that a file stands in."""
     parts = path.split("/")
     if path.startswith("include/siptls/"):
-        return "public", ROOM_OF_HEADER.get("siptls/" + parts[-1])
+        return "public", ROOM_OF_HEADER.get(path[len("include/"):])
     if parts[0] == "src":
         return "src", parts[1]
     if path.startswith("examples/pki/") or path.startswith("bench/baseline/"):
@@ -131,6 +138,8 @@ def own_include_problem(root, path, name, seen):
             return "this folder sees BoringSSL and nothing of siptls"
         if kind in ("public", "src"):
             owner = ROOM_OF_HEADER.get(name)
+            if kind == "src" and room == "capi":
+                return None
             if owner not in seen.get(room, ()) and path != "include/siptls/siptls.hpp":
                 return f"{room} must not see {owner}"
         return None
@@ -168,8 +177,11 @@ def angle_include_problem(path, name):
             return "BoringSSL is seen by src/pki, src/tls, examples/pki, bench/baseline and tests"
         return None
     if name.startswith("siptls/"):
-        # embed.cpp is written as a host writes it.
-        return None if kind == "examples" else "own headers are included with quotes"
+        # embed.cpp and the projects that consume a package are written as a host writes them.
+        host = kind == "examples" or path.startswith("tests/packaging/")
+        return None if host else "own headers are included with quotes"
+    if kind == "public" and path.endswith(".h"):
+        return None if name in ("stddef.h", "stdint.h") else "C headers need C99's types only"
     if kind == "public" and ("/" in name or name.endswith(".h") or name in HOST_HEADERS):
         return "public headers need the C++ standard library only"
     if kind == "src":
@@ -235,6 +247,10 @@ PLANTS = [
     ("include/siptls/planted.hpp", "#pragma once\n", "a public header of no room"),
     ("include/siptls/version.hpp", "#include <sys/types.h>\n", "standard library only"),
     ("include/siptls/version.hpp", '#include "siptls/event.hpp"\n', "base must not see transport"),
+    ("src/capi/planted.cpp", '#include "transport/rate.hpp"\n', "capi must not see transport"),
+    ("src/transport/planted.cpp", '#include "siptls/siptls.h"\n', "transport must not see capi"),
+    ("include/siptls/c/event.h", '#include "siptls/event.hpp"\n', "capi must not see transport"),
+    ("include/siptls/c/event.h", "#include <stdio.h>\n", "C99's types only"),
     ("examples/planted.cpp", '#include "base/os/file.hpp"\n', "examples sees the public API"),
     ("bench/planted.cpp", '#include "base/os/file.hpp"\n', "bench sees the public API"),
     ("examples/pki/planted.cpp", '#include "siptls/error.hpp"\n', "sees BoringSSL and nothing"),

@@ -12,9 +12,9 @@ import sys
 import common
 
 SUFFIXES = (".hpp", ".cpp", ".h", ".c", ".cmake", ".txt", ".sh", ".py", ".md", ".json", ".yml",
-            ".cfg", ".xml", ".in")
+            ".cfg", ".xml", ".in", ".1", ".map")
 NAMES = ("LICENSE", "run", ".clang-format", ".clang-tidy", ".gitignore")
-TOP = ("include", "src", "examples", "bench", "tests", "cmake", ".ci")
+TOP = ("include", "src", "examples", "bench", "tests", "cmake", "docs", ".ci")
 MAX_LINES = 500
 
 # Put together here, so that this file does not hold what it looks for.
@@ -51,7 +51,7 @@ def check_text(path, octets):
         if line.endswith((" ", "\t")) and path != "LICENSE":
             problems.append(f"{path}:{number}: a blank at the end of the line")
     if path.startswith(("include/", "src/", "examples/", "bench/", "tests/")) and \
-            path.endswith((".hpp", ".cpp")) and len(text.splitlines()) > MAX_LINES:
+            path.endswith((".hpp", ".cpp", ".h", ".c")) and len(text.splitlines()) > MAX_LINES:
         problems.append(f"{path}: {len(text.splitlines())} lines, {MAX_LINES} are enough")
     return problems
 

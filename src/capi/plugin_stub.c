@@ -1,0 +1,49 @@
+/* The plugin beside a shared BoringSSL: loads the real one, siptls-plugin-module.so in the same
+ * folder, in a way that does not depend on how the host has loaded this.
+ *
+ * RTLD_LOCAL: the host and its other libraries do not see BoringSSL's names. RTLD_DEEPBIND: the
+ * module and what it brings along see their own before the host's, which may be OpenSSL's. Neither
+ * can be said in the module itself.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* dladdr, RTLD_DEEPBIND */
+#endif
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "siptls/siptls_plugin.h"
+
+SIPTLS_C_API const siptls_functions* siptls_plugin(unsigned version);
+
+/* In this file's folder; 0 if its path is too long. */
+static int module_path(char* path, size_t size) {
+  static const char kModule[] = "siptls-plugin-module.so";
+  static const char here = 0;
+  Dl_info info;
+  const char* slash;
+  size_t folder;
+  if (dladdr(&here, &info) == 0 || info.dli_fname == NULL) return 0;
+  slash = strrchr(info.dli_fname, '/');
+  folder = slash == NULL ? 0 : (size_t)(slash - info.dli_fname) + 1;
+  if (folder + sizeof kModule > size) return 0;
+  memcpy(path, info.dli_fname, folder);
+  memcpy(path + folder, kModule, sizeof kModule);
+  return 1;
+}
+
+/* dlopen() and dlsym() lock for themselves and give the same module each time, so there is nothing
+ * to remember here. dlerror() tells the host why there is none. */
+const siptls_functions* siptls_plugin(unsigned version) {
+  char path[PATH_MAX];
+  void* module;
+  siptls_plugin_entry entry;
+  if (!module_path(path, sizeof path)) return NULL;
+  module = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
+  if (module == NULL) return NULL;
+  /* As POSIX wants a function taken from dlsym(). */
+  *(void**)(&entry) = dlsym(module, SIPTLS_PLUGIN_ENTRY);
+  return entry == NULL ? NULL : entry(version);
+}
