@@ -2,6 +2,7 @@
 # library only, and none of these flags.
 
 option(SIPTLS_BUILD_TOOLS "Build the five tools in examples/" ${PROJECT_IS_TOP_LEVEL})
+option(SIPTLS_BUILD_PLUGIN "Build siptls-plugin.so" ${PROJECT_IS_TOP_LEVEL})
 option(SIPTLS_BUILD_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
 option(SIPTLS_BUILD_BENCH "Build the benchmarks" ${PROJECT_IS_TOP_LEVEL})
 option(SIPTLS_STRICT_WARNINGS "Treat the project's warnings as errors (developer presets)" OFF)

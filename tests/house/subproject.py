@@ -13,7 +13,7 @@ import common
 
 HOST_TARGETS = {"host_siptls", "host_shared", "host_static"}
 OWN_TARGETS = {"siptls_shared", "siptls_static"}
-ROOMS = {f"siptls_{room}" for room in ("base", "sip", "pki", "tls", "net", "transport")}
+ROOMS = {f"siptls_{room}" for room in ("base", "sip", "pki", "tls", "net", "transport", "capi")}
 
 
 def configure(source, build, compiler, boringssl_root, *more):
