@@ -4,7 +4,6 @@
 
 namespace {
 
-using siptls::Result;
 using siptls::TicketKeyRing;
 using siptls::TlsContext;
 using siptls::TlsContextConfig;

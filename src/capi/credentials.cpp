@@ -6,7 +6,6 @@
 namespace {
 
 using siptls::Credentials;
-using siptls::Result;
 using siptls::capi::finish;
 using siptls::capi::guarded;
 using siptls::capi::invalid;

@@ -123,7 +123,7 @@ class Show {
 
 }  // namespace
 
-void show_event(siptls_transport& transport, siptls_event& out) noexcept {
+void show_event(siptls_transport& transport, siptls_event& out) {
   std::visit(Show(transport, out), *transport.event);
 }
 

@@ -6,6 +6,6 @@
 namespace siptls::capi {
 
 // Describes the transport's present event; `out` is all 0 before.
-void show_event(siptls_transport& transport, siptls_event& out) noexcept;
+void show_event(siptls_transport& transport, siptls_event& out);
 
 }  // namespace siptls::capi

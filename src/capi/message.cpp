@@ -5,7 +5,6 @@ namespace {
 
 using siptls::HeaderId;
 using siptls::HeaderRow;
-using siptls::SipMessageView;
 using siptls::capi::text_of;
 using siptls::capi::to_c;
 using siptls::capi::write_struct;

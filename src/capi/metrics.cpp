@@ -9,7 +9,6 @@ namespace {
 using siptls::TransportMetrics;
 using siptls::capi::guarded;
 using siptls::capi::invalid;
-using siptls::capi::kReasons;
 
 struct ValueRow {
   std::uint64_t TransportMetrics::*from;

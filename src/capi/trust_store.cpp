@@ -3,7 +3,6 @@
 
 namespace {
 
-using siptls::Result;
 using siptls::TrustLimits;
 using siptls::TrustStore;
 using siptls::capi::finish;
@@ -13,7 +12,6 @@ using siptls::capi::octets_of;
 using siptls::capi::read_struct;
 using siptls::capi::text_of;
 using siptls::capi::to_c;
-using siptls::capi::to_enum;
 using siptls::capi::write_struct;
 
 siptls_trust_limits default_limits() noexcept {

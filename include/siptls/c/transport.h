@@ -1,6 +1,7 @@
 /* The transport: SIP over TLS on non-blocking sockets, driven by the host's own loop.
  *
- *     siptls_event event = {sizeof event};
+ *     siptls_event event;
+ *     event.size = sizeof event;
  *     while (wait until siptls_transport_fd(transport) is readable)
  *       while (siptls_transport_next_event(transport, &event)) handle(&event);
  *
