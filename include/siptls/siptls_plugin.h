@@ -75,6 +75,7 @@ typedef struct siptls_functions {
   int (*path_certificate)(const siptls_path* path, size_t index, siptls_certificate* certificate);
   size_t (*path_ca_depth)(const siptls_path* path);
   int64_t (*path_ocsp_valid_until)(const siptls_path* path);
+  siptls_path* (*path_copy)(const siptls_path* path);
   void (*path_free)(siptls_path* path);
   void (*verify_options_init)(siptls_verify_options* options, size_t size, const siptls_now* at);
   int (*trust_store_verify)(const siptls_trust_store* store, const siptls_octets* chain,

@@ -45,6 +45,7 @@ constexpr siptls_functions kFunctions{
     &siptls_path_certificate,
     &siptls_path_ca_depth,
     &siptls_path_ocsp_valid_until,
+    &siptls_path_copy,
     &siptls_path_free,
     &siptls_verify_options_init,
     &siptls_trust_store_verify,

@@ -1,6 +1,7 @@
 // siptls/c/trust_store.h: paths, and how they are judged.
 #include <limits>
 #include <memory>
+#include <new>
 
 #include "capi/convert.hpp"
 
@@ -144,6 +145,10 @@ size_t siptls_path_ca_depth(const siptls_path* path) {
 int64_t siptls_path_ocsp_valid_until(const siptls_path* path) {
   if (path == nullptr || !path->path->ocsp_valid_until) return std::numeric_limits<int64_t>::min();
   return siptls::capi::seconds_of(*path->path->ocsp_valid_until);
+}
+
+siptls_path* siptls_path_copy(const siptls_path* path) {
+  return path == nullptr ? nullptr : new (std::nothrow) siptls_path{path->path};
 }
 
 void siptls_path_free(siptls_path* path) { delete path; }
