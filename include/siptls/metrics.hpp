@@ -28,15 +28,20 @@ struct TransportMetrics {
   std::uint64_t listeners_paused = 0;
   std::uint64_t queued_messages = 0;  // accepted from the host, not in the kernel
   std::uint64_t queued_bytes = 0;
-  // What the kernel has not taken yet, encrypted or not, and unfinished messages that came.
+  // What the kernel has not taken yet, encrypted or not, and what is held of input: unfinished
+  // messages and TLS records, and what came for paused connections.
   std::uint64_t buffered_bytes = 0;
 
   // --- Counters: since the transport was made ---
-  std::uint64_t accepted = 0;          // TCP connections taken from a listener
-  ByReason accepts_refused;            // and ended at once, by limit
-  ByReason listener_pauses;            // by what made a listener pause
-  std::uint64_t connect_attempts = 0;  // addresses tried
-  ByReason connect_failures;           // addresses that did not work
+  std::uint64_t accepted = 0;       // TCP connections taken from a listener
+  ByReason accepts_refused;         // and ended at once, by limit
+  std::uint64_t health_checks = 0;  // and ended by a load balancer (ListenOptions::proxy)
+  ByReason listener_pauses;         // by what made a listener pause
+  // Addresses tried. Each one ends as a handshake that was done, as connect_failures (it did not
+  // work, or was given up by abort(), close() or drain_all() before TCP had come about), or, the
+  // last one of a target, as handshake_failures.
+  std::uint64_t connect_attempts = 0;
+  ByReason connect_failures;
 
   // Handshakes that were done, both roles.
   std::uint64_t handshakes_server = 0;

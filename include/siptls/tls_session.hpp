@@ -92,6 +92,9 @@ class SIPTLS_API TlsSession {
   void keep_input();
   // Is there input that next_plaintext() has not looked at, or the beginning of a record?
   bool has_unread_input() const noexcept;
+  // Memory that input takes up here: what keep_input() has copied and is unread, and a record whose
+  // rest has not come, for which room is made as soon as its length is known.
+  std::size_t held_input() const noexcept;
   // Tells that the peer's TCP has ended. Fails with `truncated` unless the peer's close_notify came
   // before (RFC 8446 section 6.1) or close() was called; during the handshake always. While lent
   // octets are unread the verdict waits for next_plaintext().

@@ -83,7 +83,9 @@ struct ListenOptions {
   enum class Port : std::uint8_t { own, share } port = Port::own;
   // With a PROXY header every connection must bring one, and must come from one of
   // `proxy_sources`; others are reset (`proxy_source_not_allowed`, `proxy_header_invalid`). With it
-  // and without sources listen() fails.
+  // and without sources listen() fails. A balancer's health check gives no event and is counted
+  // (TransportMetrics::health_checks): a connection that it ends before it has said anything, or
+  // behind a header by which it speaks for itself (`PROXY UNKNOWN`, LOCAL).
   ProxyProtocol proxy = ProxyProtocol::off;
   std::vector<AddressRange> proxy_sources = {};
   // Tickets are good at listeners of the same scope alone. Empty: the local address. Machines that
@@ -100,12 +102,12 @@ struct Target {
   // The domain of the URI that was resolved, never an SRV target; what the peer must prove
   // (RFC 5922 section 7.3).
   std::string domain;
-  std::optional<TlsContext> context;  // none: the transport's own
+  std::optional<TlsContext> context = {};  // none: the transport's own
   // Source address; port 0: any. Remotes of the other family do not work with it, and without one
   // of its own the target is an `invalid_argument`.
-  std::optional<Endpoint> local;
+  std::optional<Endpoint> local = {};
   // Filled if not null and this call opens the connection.
-  std::shared_ptr<HandshakeTrace> trace;
+  std::shared_ptr<HandshakeTrace> trace = {};
   // If this call opens the connection: keep_alive() from Connected on.
   std::optional<KeepAliveOptions> keep_alive = {};
 };
@@ -217,8 +219,11 @@ class SIPTLS_API TlsTransport {
 
   // Sends pings on a connection that this side opened (RFC 5626 section 4.4.1), the first after an
   // interval; without a pong in time FlowFailed comes, and the connection ends. A second call
-  // changes the interval (a new Flow-Timer). Errors: `invalid_argument` (accepted connections do
-  // not ping; an interval of 0), `unknown_connection`, `connection_closed`, `wrong_process`.
+  // changes the interval (a new Flow-Timer). While the connection is paused its pings go on, since
+  // they keep the way open (NAT, firewalls), and no pong is missed, since nobody could read it;
+  // with resume() a pong that is still awaited gets its whole time anew. Errors: `invalid_argument`
+  // (accepted connections do not ping; an interval of 0), `unknown_connection`,
+  // `connection_closed`, `wrong_process`.
   Result<void> keep_alive(ConnectionId connection, const KeepAliveOptions& options = {});
 
   // The answers to AuthorisePeer and SignatureWanted. Errors: `unknown_connection`,
@@ -244,7 +249,9 @@ class SIPTLS_API TlsTransport {
   void drain_all(MonoTime deadline);
 
   // Stops and goes on with reading from a connection; meanwhile TCP holds the peer back. Messages
-  // that were already read are kept and come first.
+  // that were already read are kept and come first; they count in max_buffered_bytes. What the peer
+  // does not say meanwhile is not its fault: only write_timeout and idle_timeout go on, and the
+  // pings of keep_alive(), in whose place no idle_timeout stands.
   Result<void> pause(ConnectionId connection);
   Result<void> resume(ConnectionId connection);
 

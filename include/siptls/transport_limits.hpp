@@ -60,7 +60,9 @@ struct TransportLimits {
   // RFC 5923 section 8.1 wants connections kept up. A registrar whose clients ping more seldom
   // (840 s on battery) raises it.
   std::chrono::milliseconds idle_timeout = std::chrono::seconds(600);
-  // From the first octet of a message to its last (RFC 4475 section 3.1.2.2).
+  // From the first octet of a message to its last (RFC 4475 section 3.1.2.2), or of a TLS record,
+  // before whose last octet nothing of a message can be read. Not while the host has paused the
+  // connection.
   std::chrono::milliseconds message_timeout = std::chrono::seconds(20);
   // For a peer that reads nothing of what waits for it: 64*T1, after which no transaction waits.
   std::chrono::milliseconds write_timeout = std::chrono::seconds(32);
@@ -71,9 +73,10 @@ struct TransportLimits {
   // Queued and not yet written, for each connection. At either limit `queue_full`.
   std::size_t max_queued_bytes = 1024 * 1024;
   std::size_t max_queued_messages = 1024;
-  // What all connections together may hold: messages that wait to be written, and unfinished ones
-  // that came. A send that does not fit is refused (`buffers_full`); a connection whose input does
-  // not is closed with it.
+  // What all connections together may hold: messages that wait to be written, unfinished messages
+  // and TLS records that came, and what had been received of a connection (64 KiB at most) when the
+  // host paused it. A send that does not fit is refused (`buffers_full`); a connection whose input
+  // does not is closed with it. Handshakes are not counted: max_handshakes bounds what they hold.
   std::size_t max_buffered_bytes = 256 * 1024 * 1024;
   // Pings of one peer. A peer that sends more is closed (`too_many_pings`).
   Rate ping_rate{10, 100};

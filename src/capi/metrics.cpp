@@ -27,6 +27,7 @@ constexpr std::array kValues{
     SIPTLS_VALUE(queued_bytes),
     SIPTLS_VALUE(buffered_bytes),
     SIPTLS_VALUE(accepted),
+    SIPTLS_VALUE(health_checks),
     SIPTLS_VALUE(connect_attempts),
     SIPTLS_VALUE(handshakes_server),
     SIPTLS_VALUE(handshakes_client),

@@ -28,8 +28,8 @@ IoResult send(int socket, std::span<const std::byte> octets) noexcept {
   for (;;) {
     const ssize_t count = ::send(socket, octets.data(), octets.size(), MSG_NOSIGNAL);
     if (count >= 0) return {IoStatus::done, static_cast<std::size_t>(count), 0};
-    // No buffer space now is no end of the connection.
-    if (errno == ENOBUFS || errno == ENOMEM) return {IoStatus::would_block, 0, 0};
+    // That is no end of the connection.
+    if (errno == ENOBUFS || errno == ENOMEM) return {IoStatus::no_buffers, 0, 0};
     if (errno != EINTR) return failed(errno);
   }
 }

@@ -37,8 +37,9 @@ class Descriptor {
 enum class IoStatus : std::uint8_t {
   done,  // `octets` were moved
   would_block,
-  ended,   // the peer's FIN; receive only
-  failed,  // `error` says why
+  no_buffers,  // send only: the kernel has no memory for it now, and no poll tells when it has
+  ended,       // receive only: the peer's FIN
+  failed,      // `error` says why
 };
 
 struct IoResult {

@@ -47,6 +47,7 @@ Result<void> TlsSession::feed(std::span<const std::byte> ciphertext, const Now& 
 }
 void TlsSession::keep_input() { impl_->keep_input(); }
 bool TlsSession::has_unread_input() const noexcept { return impl_->has_unread_input(); }
+std::size_t TlsSession::held_input() const noexcept { return impl_->held_input(); }
 Result<void> TlsSession::feed_end(const Now& now) {
   return guarded([&] { return impl_->feed_end(now); });
 }
@@ -205,6 +206,14 @@ void TlsSessionImpl::keep_input() noexcept {
 // A record of which the rest has not come counts as well.
 bool TlsSessionImpl::has_unread_input() const noexcept {
   return !wire_.input.empty() || SSL_has_pending(ssl_.get()) == 1;
+}
+
+// Between records BoringSSL has given its buffer back.
+std::size_t TlsSessionImpl::held_input() const noexcept {
+  const std::size_t kept = wire_.input.kept();
+  if (SSL_has_pending(ssl_.get()) == 0) return kept;
+  return kept +
+         std::max<std::size_t>(record_room_, static_cast<std::size_t>(SSL_pending(ssl_.get())));
 }
 
 Result<void> TlsSessionImpl::feed_end(const Now& now) {

@@ -3,6 +3,7 @@
 
 #include <openssl/ssl.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <optional>
@@ -34,6 +35,7 @@ class TlsSessionImpl {
   Result<void> feed(std::span<const std::byte> ciphertext, const Now& now);
   void keep_input() noexcept;
   bool has_unread_input() const noexcept;
+  std::size_t held_input() const noexcept;
   Result<void> feed_end(const Now& now);
   Result<std::span<const std::byte>> next_plaintext(std::span<std::byte> buffer, const Now& now);
   Result<void> send(std::span<const std::byte> plaintext, const Now& now);
@@ -69,6 +71,12 @@ class TlsSessionImpl {
   void note_message(const tls::WireMessage& message);
   // Of the peer, as BoringSSL takes them; false when that is more than a handshake may have.
   bool count_handshake_octets(std::size_t count) noexcept;
+  // BoringSSL asked for so many octets, and got so many. It asks for the header of a record and
+  // then for its body, and makes room for the whole of what it asks for first.
+  void note_taken(std::size_t asked, std::size_t got) noexcept {
+    record_room_ =
+        got == asked ? std::uint16_t{0} : std::max(record_room_, static_cast<std::uint16_t>(asked));
+  }
   void want_signature(std::uint16_t scheme, std::span<const std::uint8_t> input);
   // Is `signature` what was asked for? A signer's mistake shall not look like the peer's.
   bool is_wanted_signature(std::span<const std::uint8_t> signature) const;
@@ -140,7 +148,8 @@ class TlsSessionImpl {
   std::optional<Error> error_;
   std::optional<std::uint8_t> sent_alert_;
   std::optional<std::uint8_t> received_alert_;
-  std::uint32_t shown_ = 0;  // see shown()
+  std::uint32_t shown_ = 0;        // see shown()
+  std::uint16_t record_room_ = 0;  // see note_taken()
   const Role role_;
   SessionState state_ = SessionState::handshaking;
   bool peer_has_answered_ = false;

@@ -109,6 +109,7 @@ int bio_read(BIO* bio, char* to, int length) {
       {reinterpret_cast<std::byte*>(to), static_cast<std::size_t>(length)});
   // An error that is no retry ends the handshake.
   if (!session.count_handshake_octets(count)) return -1;
+  session.note_taken(static_cast<std::size_t>(length), count);
   if (count == 0) {
     BIO_set_retry_read(bio);
     return -1;

@@ -22,6 +22,8 @@ class InputBuffer {
   void keep();
   void drop() noexcept;
   bool empty() const noexcept { return kept_begin_ == kept_.size() && lent_.empty(); }
+  // Octets that were copied and are unread.
+  std::size_t kept() const noexcept { return kept_.size() - kept_begin_; }
   // Fills `to` as far as it goes and returns how much that was.
   std::size_t read(std::span<std::byte> to) noexcept;
 

@@ -69,6 +69,13 @@ void Account::note_accept_refused(const Endpoint& remote, const Error& why, cons
       "refused " + remote.to_string() + ": " + why.message());
 }
 
+void Account::note_health_check(ConnectionId connection, const Endpoint& balancer, const Now& now) {
+  ++counters_.health_checks;
+  if (!logs(LogLevel::debug)) return;
+  log(LogLevel::debug, connection, now,
+      "the load balancer " + balancer.to_string() + " has looked whether this listener is there");
+}
+
 void Account::note_connect_failure(ConnectionId connection, const Endpoint& remote,
                                    const Error& why, const Now& now) {
   ++connect_failures_[index(why.reason())];

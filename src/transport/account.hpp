@@ -27,6 +27,8 @@ class Account {
   void note_accepted() noexcept { ++counters_.accepted; }
   // A connection that was ended at once, by a limit.
   void note_accept_refused(const Endpoint& remote, const Error& why, const Now& now);
+  // A load balancer has connected and ended, on its own behalf.
+  void note_health_check(ConnectionId connection, const Endpoint& balancer, const Now& now);
   void note_connect_attempt() noexcept { ++counters_.connect_attempts; }
   void note_connect_failure(ConnectionId connection, const Endpoint& remote, const Error& why,
                             const Now& now);

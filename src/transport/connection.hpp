@@ -51,6 +51,8 @@ struct ProxyState {
   ProxyProtocol allowed = ProxyProtocol::off;  // off: the header was read
   std::vector<std::byte> octets;               // of an unfinished header
   Endpoint balancer;                           // the other end of TCP
+  // Nothing was said by, or about, anybody but the balancer.
+  bool own_business = true;
 };
 
 struct Connection {
@@ -93,7 +95,7 @@ struct Connection {
   std::unique_ptr<Flow> flow;              // if this side pings
   // Its part of TransportCore::buffered_.
   std::size_t counted_queued = 0;
-  std::size_t counted_unfinished = 0;
+  std::size_t counted_held = 0;
 
   bool connected = false;   // Connected was given
   bool finishing = false;   // no more messages are handed out and none are taken
@@ -109,6 +111,7 @@ struct Connection {
   bool peer_close_seen = false;
   bool entered = false;   // counted by Admission, under `remote`
   bool heard = false;     // a message or keep-alive has come
+  bool starved = false;   // the kernel had no memory for its output; see TransportCore::starved_
   bool draining = false;  // no target finds it any more
 };
 

@@ -375,23 +375,31 @@ void TransportCore::leave_exhausted() {
       !session.pending_output().empty()) {
     return;
   }
-  static_cast<void>(count_unfinished(*current_));  // there is nothing of one
+  forget_held(*current_);
   arm(*current_);
   left_ = std::exchange(current_, nullptr)->id;
+}
+
+// Whether there is the beginning of a message, or of a record that may carry one: a peer has so
+// long for either, from its first octet on.
+void TransportCore::note_unfinished(Connection& connection) {
+  if (connection.framer->unfinished() == 0 && !connection.session->has_unread_input()) {
+    connection.message_since = MonoTime::max();
+  } else if (connection.message_since == MonoTime::max()) {
+    connection.message_since = now_.mono;
+  }
 }
 
 // All input of the current connection is used up.
 void TransportCore::leave_current() {
   Connection& connection = *std::exchange(current_, nullptr);
-  if (connection.framer && connection.framer->unfinished() > 0) {
-    if (connection.message_since == MonoTime::max()) connection.message_since = now_.mono;
-  }
+  note_unfinished(connection);
   if (connection.session->state() == SessionState::peer_closed ||
       connection.session->state() == SessionState::closed) {
     peer_closed(connection);
     return;
   }
-  if (!count_unfinished(connection)) return;
+  if (!count_held(connection)) return;
   arm(connection);
   // Gathered output is written here, and what TLS itself has to say (KeyUpdate) as well.
   flush(connection);
@@ -403,7 +411,7 @@ void TransportCore::set_aside_current() {
   current_->session->keep_input();
   if (current_->framer) current_->framer->keep_input();
   current_->kept_input = true;
-  if (!count_unfinished(*current_)) return;
+  if (!count_held(*current_)) return;
   flush(*std::exchange(current_, nullptr));
 }
 

@@ -88,6 +88,7 @@ class TransportCore {
   // What a key of the poller or of the deadlines names. Connections have their id.
   static constexpr std::uint64_t kTimerKey = 1;
   static constexpr std::uint64_t kWakerKey = 2;
+  static constexpr std::uint64_t kStarvedKey = 3;
   static constexpr std::uint64_t kListenerKeys = 0x1000;
   static constexpr std::uint64_t kLingeringKeys = std::uint64_t{1} << 39;
   static constexpr std::uint64_t kConnectionKeys = std::uint64_t{1} << 40;
@@ -163,6 +164,7 @@ class TransportCore {
   std::optional<Event> next_from_framer(Connection& connection);
   void refuse_unframed(Connection& connection);
   void leave_exhausted();
+  void note_unfinished(Connection& connection);
   void leave_current();
   void set_aside_current();
 
@@ -233,6 +235,7 @@ class TransportCore {
   std::span<const std::byte> behind_proxy_header(Connection& connection,
                                                  std::span<const std::byte> octets);
   void refuse_proxy_header(Connection& connection, Error error);
+  bool ends_health_check(Connection& connection);
 
   // transport_io.cpp: reading, writing, sending
   Connection* find(ConnectionId id) noexcept;
@@ -241,6 +244,8 @@ class TransportCore {
   void after_session_moved(Connection& connection);
   bool write_out(Connection& connection);
   void note_progress(Connection& connection, bool moved);
+  void starve(std::uint64_t key);
+  void feed_starved();
   void flush(Connection& connection);
   void forget_acknowledged(Connection& connection);
   void want(Connection& connection, bool read, bool write);
@@ -256,7 +261,8 @@ class TransportCore {
 
   // transport_buffers.cpp: what all connections together hold
   void count_queued(Connection& connection);
-  bool count_unfinished(Connection& connection);
+  bool count_held(Connection& connection);
+  void forget_held(Connection& connection);
   void forget_buffered(Connection& connection);
 
   // transport_flow.cpp: keep-alives
@@ -264,6 +270,7 @@ class TransportCore {
   void start_flow(Connection& connection, const KeepAliveOptions& options);
   void flow_is_due(Connection& connection);
   void pong_came(Connection& connection);
+  void excuse_flow(Connection& connection);
   void answer_ping(Connection& connection);
 
   // transport_drain.cpp: connections that run out
@@ -298,6 +305,7 @@ class TransportCore {
   void deadline_reached(Connection& connection);
   void report_expired(Connection& connection);
   void open_deadline_reached(Connection& connection);
+  void end_unfinished(Connection& connection);
   void end_by_limit(Connection& connection, Error error, bool truncated);
   void end_stalled(Connection& connection);
 
@@ -333,13 +341,16 @@ class TransportCore {
   std::uint32_t last_listener_ = 0;
 
   Admission admission_;
-  std::size_t buffered_ = 0;  // octets that wait to be written, and of unfinished messages
+  std::size_t buffered_ = 0;  // octets that wait to be written, and input that is held
   Account account_;
   std::deque<Event> events_;
   std::vector<ConnectionId> dirty_;
   std::vector<ConnectionId> flushing_;  // what flush_all() is at; empty otherwise
   std::vector<ConnectionId> resumed_;
   std::vector<ConnectionId> finishing_;  // PeerClosing was handed out
+  // Keys of sockets that the kernel had no memory for, and when they are tried again.
+  std::vector<std::uint64_t> starved_;
+  MonoTime starved_armed_ = MonoTime::max();
   std::deque<ConnectionId> to_judge_;
   // What is left of this next_event()'s slice of judgements.
   std::size_t judgements_left_ = 0;

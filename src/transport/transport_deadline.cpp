@@ -39,12 +39,9 @@ MonoTime TransportCore::deadline_of(const Connection& connection) const {
     if (awaits_first_message(connection)) {
       deadline = std::min(deadline, connection.phase_since + limits_.first_message_timeout);
     }
-    if (connection.flow) {
-      deadline = std::min(deadline, connection.flow->timer.deadline().value_or(MonoTime::max()));
-    }
   }
   // The silence of a flow is judged by its pongs.
-  if (connection.flow) return deadline;
+  if (connection.flow) return std::min(deadline, connection.flow->deadline());
   return std::min(deadline, connection.last_activity + limits_.idle_timeout);
 }
 
@@ -72,6 +69,10 @@ bool TransportCore::run_deadlines() {
   }
   if (due->key >= kLingeringKeys) {
     lingering_.erase(due->key);
+    return true;
+  }
+  if (due->key == kStarvedKey) {
+    feed_starved();
     return true;
   }
   const auto listener = listeners_.find(static_cast<std::uint32_t>(due->key - kListenerKeys));
@@ -121,12 +122,7 @@ void TransportCore::open_deadline_reached(Connection& connection) {
   if (is_due(connection.write_since, limits_.write_timeout)) {
     end_stalled(connection);
   } else if (!connection.paused && is_due(connection.message_since, limits_.message_timeout)) {
-    end_by_limit(
-        connection,
-        Error(Errc::message_timeout,
-              "a message was not finished within " + seconds(limits_.message_timeout) + "; " +
-                  std::to_string(connection.framer->unfinished()) + " octets of it had come"),
-        true);
+    end_unfinished(connection);
   } else if (!connection.paused && awaits_first_message(connection) &&
              is_due(connection.phase_since, limits_.first_message_timeout)) {
     end_by_limit(connection,
@@ -142,6 +138,17 @@ void TransportCore::open_deadline_reached(Connection& connection) {
                        "nothing was sent or received for " + seconds(limits_.idle_timeout)),
                  false);
   }
+}
+
+void TransportCore::end_unfinished(Connection& connection) {
+  const std::size_t unfinished = connection.framer->unfinished();
+  Error error(Errc::message_timeout,
+              (unfinished > 0 ? "a message was not finished within "
+                              : "a TLS record was not finished within ") +
+                  seconds(limits_.message_timeout) +
+                  (unfinished > 0 ? "; " + std::to_string(unfinished) + " octets of it had come"
+                                  : "; nothing of what it carries can be read before"));
+  end_by_limit(connection, std::move(error), true);
 }
 
 // The peer is told that the connection ends, unless that would stand between its messages.

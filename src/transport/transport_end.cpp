@@ -191,9 +191,8 @@ void TransportCore::end_unproven(Connection& connection, Error error,
                               connection.listener, std::move(error), std::move(earlier)});
   } else {
     Outgoing& outgoing = *connection.outgoing;
-    if (outgoing.attempts.size() < outgoing.next_remote) {
-      outgoing.attempts.push_back({connection.remote, std::move(error)});
-    }
+    // Given up by this side while it was tried.
+    if (outgoing.attempts.size() < outgoing.next_remote) note_attempt(connection, std::move(error));
     put_event(ConnectFailed{connection.id, outgoing.target.domain, std::move(outgoing.attempts)});
   }
   bury(connection, farewell.value_or(reached ? Farewell::linger : Farewell::close));
@@ -292,6 +291,11 @@ bool TransportCore::write_rest(std::uint64_t key, Lingering& kept) {
   while (!kept.rest.empty()) {
     const net::IoResult sent = net::send(kept.socket.get(), kept.rest);
     if (sent.status == net::IoStatus::would_block) return true;
+    if (sent.status == net::IoStatus::no_buffers) {
+      poller_.change(kept.socket.get(), key, {true, false});
+      starve(key);
+      return true;
+    }
     if (sent.status != net::IoStatus::done) return false;
     kept.rest.erase(kept.rest.begin(),
                     kept.rest.begin() + static_cast<std::ptrdiff_t>(sent.octets));

@@ -56,6 +56,9 @@ void TransportCore::flow_is_due(Connection& connection) {
     if (find(id) == nullptr || current_ != nullptr) return;
     if (connection.finishing || connection.peer_close_seen) return;
   }
+  if (flow.deadline() > now_.mono) return;
+  // Nobody can read a pong: the pings go on, for what keeps the flow open on the way.
+  if (flow.pinged && connection.paused) pong_came(connection);
   switch (flow.timer.due(now_.mono)) {
     case KeepAliveTimer::Due::nothing:
       return;
@@ -82,6 +85,13 @@ void TransportCore::pong_came(Connection& connection) {
   if (!connection.flow) return;
   connection.flow->pinged = false;
   connection.flow->timer.pong_received(now_.mono);
+}
+
+// The host reads again. The peer gets its time anew: its pong may have found no room on the way.
+void TransportCore::excuse_flow(Connection& connection) {
+  if (!connection.flow) return;
+  connection.flow->excused_until = now_.mono + connection.flow->pong_timeout;
+  connection.flow->searched = 0;
 }
 
 // RFC 5626 section 5.4: at once, on the same connection, in its place among the messages.

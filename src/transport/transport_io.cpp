@@ -16,6 +16,9 @@ constexpr std::size_t kAskAfter = 64;
 // A client does not know in TLS 1.3 whether its server has accepted it before the first answer.
 // Until then it remembers this many written messages.
 constexpr std::size_t kAskAfterUnanswered = 4096;
+// How long to wait when the kernel is out of memory for sockets. It is so for all of them, and
+// poll() calls each one writable all the time.
+constexpr std::chrono::milliseconds kStarvation{5};
 
 std::string describe(ConnectionId id) {
   return "connection " + std::to_string(static_cast<std::uint64_t>(id));
@@ -43,12 +46,15 @@ void TransportCore::read_from(Connection& connection) {
   const net::IoResult got = net::receive(connection.socket.get(), receive_buffer_);
   switch (got.status) {
     case net::IoStatus::would_block:
+    case net::IoStatus::no_buffers:
       return;
     case net::IoStatus::failed:
+      if (ends_health_check(connection)) return;
       read_failed(connection,
                   net::io_error(got.error, "receiving from " + connection.remote.to_string()));
       return;
     case net::IoStatus::ended:
+      if (ends_health_check(connection)) return;
       // Level-triggered, the end would be announced again and again.
       connection.input_over = true;
       update_interest(connection);
@@ -125,7 +131,7 @@ bool TransportCore::write_out(Connection& connection) {
   if (!connection.session) return false;
   TlsSession& session = *connection.session;
   bool moved = false;
-  while (!session.pending_output().empty() && !connection.write_error) {
+  while (!session.pending_output().empty() && !connection.write_error && !connection.starved) {
     const net::IoResult sent = net::send(connection.socket.get(), session.pending_output());
     if (sent.status == net::IoStatus::done) {
       session.consume_output(sent.octets);
@@ -133,6 +139,11 @@ bool TransportCore::write_out(Connection& connection) {
       continue;
     }
     if (sent.status == net::IoStatus::would_block) break;
+    if (sent.status == net::IoStatus::no_buffers) {
+      connection.starved = true;
+      starve(static_cast<std::uint64_t>(connection.id));
+      break;
+    }
     connection.write_error = std::make_unique<Error>(
         net::io_error(sent.error, "sending to " + connection.remote.to_string()));
     connection.write_error_until = now_.mono + limits_.close_timeout;
@@ -147,6 +158,25 @@ bool TransportCore::write_out(Connection& connection) {
   update_interest(connection);
   note_progress(connection, moved);
   return session.pending_output().empty();
+}
+
+void TransportCore::starve(std::uint64_t key) {
+  starved_.push_back(key);
+  deadlines_.arm(kStarvedKey, now_.mono + kStarvation, starved_armed_);
+}
+
+// All are tried again, as soon as poll() has their turn.
+void TransportCore::feed_starved() {
+  starved_armed_ = MonoTime::max();
+  for (const std::uint64_t key : std::exchange(starved_, {})) {
+    if (const auto kept = lingering_.find(key); kept != lingering_.end()) {
+      poller_.change(kept->second.socket.get(), key, {true, true});
+    }
+    Connection* connection = find(ConnectionId{key});
+    if (connection == nullptr || !connection->starved) continue;
+    connection->starved = false;
+    update_interest(*connection);
+  }
 }
 
 // How long the peer has been reading nothing of what waits for it.
@@ -216,7 +246,7 @@ void TransportCore::update_interest(Connection& connection) {
   const bool held = connection.paused && connection.connected &&
                     (!connection.finishing || connection.peer_close_seen);
   const bool read = !held && !connection.input_over && (!connection.asked || failed);
-  const net::Interest wanted{read, waiting && !failed};
+  const net::Interest wanted{read, waiting && !failed && !connection.starved};
   if (wanted == connection.interest) return;
   connection.interest = wanted;
   poller_.change(connection.socket.get(), static_cast<std::uint64_t>(connection.id), wanted);
@@ -422,6 +452,7 @@ Result<void> TransportCore::resume(ConnectionId id) {
     // The time in which the host did not listen does not count against the peer.
     if (resumed.message_since != MonoTime::max()) resumed.message_since = now_.mono;
     if (resumed.connected && !resumed.heard && !resumed.finishing) resumed.phase_since = now_.mono;
+    excuse_flow(resumed);
     if (resumed.socket) arm(resumed);
   }
   read_again(resumed);

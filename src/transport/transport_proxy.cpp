@@ -26,7 +26,10 @@ std::optional<Error> TransportCore::objection_to_balancer(const Listener& listen
 std::span<const std::byte> TransportCore::behind_proxy_header(Connection& connection,
                                                               std::span<const std::byte> octets) {
   ProxyState& proxy = *connection.proxy;
-  if (proxy.allowed == ProxyProtocol::off) return octets;
+  if (proxy.allowed == ProxyProtocol::off) {
+    proxy.own_business = false;
+    return octets;
+  }
   const std::size_t before = proxy.octets.size();
   proxy.octets.insert(proxy.octets.end(), octets.begin(), octets.end());
   auto parsed = parse_proxy_header(proxy.octets, proxy.allowed);
@@ -38,11 +41,12 @@ std::span<const std::byte> TransportCore::behind_proxy_header(Connection& connec
   const ProxyHeader& header = **parsed;
   proxy.allowed = ProxyProtocol::off;
   std::vector<std::byte>().swap(proxy.octets);
+  const std::size_t rest = header.length - before;
+  proxy.own_business = !header.relayed && rest == octets.size();
   if (header.relayed) {
     connection.remote = header.relayed->source;
     connection.local = header.relayed->destination;
   }
-  const std::size_t rest = header.length - before;
   if (!enter(connection)) return {};
   return octets.subspan(rest);
 }
@@ -57,6 +61,17 @@ void TransportCore::refuse_proxy_header(Connection& connection, Error error) {
                             std::move(error),
                             {}});
   bury(connection, Farewell::reset);
+}
+
+// A balancer looks whether somebody listens: it connects, may say that it speaks for itself (LOCAL,
+// UNKNOWN), and goes without a word of TLS. It does so every few seconds and means nothing by it.
+bool TransportCore::ends_health_check(Connection& connection) {
+  if (!connection.proxy || !connection.proxy->own_business || !connection.proxy->octets.empty()) {
+    return false;
+  }
+  account_.note_health_check(connection.id, connection.wire_remote(), now_);
+  bury(connection, Farewell::close);
+  return true;
 }
 
 }  // namespace siptls

@@ -299,6 +299,120 @@ void runs_out(FaultStage& stage) {
   expect(stage, stage.until([&] { return stage.client().count("Closed") == 2; }), "the other end");
 }
 
+// Through a load balancer: a peer that it names, its own health checks, and one that speaks
+// wrongly.
+void behind_balancer(FaultStage& stage) {
+  start_usual(stage);
+  stage.invariants().expect_strangers();
+  const auto behind = stage.server().listen(fault_contexts().server, [](ListenOptions& options) {
+    options.proxy = ProxyProtocol::either;
+    options.proxy_sources = {*AddressRange::parse("127.0.0.0/8")};
+  });
+  if (!behind) return;
+  const std::string local("\r\n\r\n\0\r\nQUIT\n\x20\x00\x00\x00", 16);
+  for (const std::string& header : {std::string(), local, std::string("no PROXY header")}) {
+    std::optional<RawPeer> check;
+    {
+      const Unfaulted by_hand;
+      check.emplace(RawPeer::connect(*behind));
+      check->write(header);
+    }
+    stage.settle();
+    {
+      const Unfaulted by_hand;
+      header.empty() ? check->reset() : check->end();
+    }
+    stage.settle();
+    const Unfaulted by_hand;
+    check.reset();
+  }
+  expect(stage, stage.server().transport().metrics().health_checks == 2, "two health checks");
+  expect(stage, stage.server().count("HandshakeFailed") == 1, "a header that is none");
+  std::optional<RawTlsClient> peer;
+  {
+    const Unfaulted by_hand;
+    peer.emplace(*behind, fault_contexts().client, "alpha.example", SessionOptions{},
+                 "PROXY TCP4 192.0.2.1 192.0.2.2 40000 5061\r\n");
+  }
+  const auto step = [&] {
+    stage.settle();
+    const Unfaulted by_hand;
+    peer->step();
+    return peer->session().state() == SessionState::established;
+  };
+  for (int i = 0; i < 6; ++i) {
+    if (!step() || i != 3) continue;
+    const Unfaulted by_hand;
+    peer->send(message_text(1'000'000, false, 50));
+  }
+  expect(stage, stage.server().count("Message") == 1, "a request");
+  expect(stage, peer->plaintext.starts_with("SIP/2.0 200 OK"), "an answer");
+  {
+    const Unfaulted by_hand;
+    peer.reset();
+  }
+  expect(stage, stage.until([&] { return stage.server().count("Closed") == 1; }), "its end");
+}
+
+// A flow that pings: answered, paused, resumed, and at last not answered any more.
+void flow(FaultStage& stage) {
+  start_usual(stage);
+  Target pinging = stage.target();
+  pinging.keep_alive = KeepAliveOptions{seconds(30), seconds(10)};
+  stage.client().send(pinging, 1, kTold);
+  const auto pongs = [&] { return stage.client().count("KeepAlive"); };
+  expect(stage, stage.until([&] { return pongs() == 1 || stage.client().count("Closed") > 0; }),
+         "a pong");
+  expect(stage, pongs() == 1 && stage.client().count("Message") == 1, "an answer and a pong");
+  const ConnectionId connection = stage.client().last("Connected");
+  TlsTransport& client = stage.client().transport();
+  static_cast<void>(client.pause(connection));
+  // As far as the server: nobody reads its pong.
+  const std::size_t pings = stage.server().count("KeepAlive");
+  expect(stage, stage.until([&] {
+    return stage.server().count("KeepAlive") > pings || stage.server().count("Closed") > 0;
+  }),
+         "a ping of a paused flow");
+  static_cast<void>(client.resume(connection));
+  expect(stage, stage.until([&] { return pongs() == 2 || stage.client().count("Closed") > 0; }),
+         "its pong");
+  static_cast<void>(stage.server().transport().pause(stage.server().last("Connected")));
+  expect(stage, stage.until([&] { return stage.client().count("Closed") == 1; }), "its end");
+  expect(stage, stage.client().count("FlowFailed") == 1, "FlowFailed");
+}
+
+// The kernel has no memory for sockets, for a while.
+void no_buffers(FaultStage& stage) {
+  start_usual(stage);
+  stage.client().send(stage.target(), 1, kTold);
+  stage.until([&] { return stage.client().count("Message") == 1; });
+  stage.plan().no_buffers = true;
+  stage.client().send(stage.target(), 20'000, kTold);
+  stage.client().send(stage.target(), 1, {stage.clock().now().mono + seconds(1), Report::always});
+  const auto ticks = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      stage.settle();
+      stage.clock().fire_earliest_timer();
+    }
+  };
+  ticks(3);
+  stage.plan().no_buffers = false;
+  expect(stage, stage.until([&] { return stage.client().count("Message") == 3; }), "3 answers");
+  stage.plan().no_buffers = true;
+  const ConnectionId connection = stage.server().last("Connected");
+  stage.server().send(connection, 20'000, kTold);
+  // Its last words are lacking memory as well.
+  stage.client().send_text(stage.client().last("Connected"), "no SIP\r\n");
+  stage.server().close(connection);
+  ticks(3);
+  stage.plan().no_buffers = false;
+  expect(stage, stage.until([&] {
+    return stage.client().count("Closed") == 1 && stage.server().count("Closed") == 1;
+  }),
+         "the end on both sides");
+  expect(stage, stage.client().count("Message") == 4, "what was sent before the end");
+}
+
 }  // namespace
 
 std::vector<Scenario> more_scenarios() {
@@ -312,7 +426,10 @@ std::vector<Scenario> more_scenarios() {
           {"connection limit", connection_limit},
           {"listeners come and go", listeners_come_and_go},
           {"runs out", runs_out},
-          {"raw ends", raw_ends}};
+          {"raw ends", raw_ends},
+          {"behind a balancer", behind_balancer},
+          {"flow", flow},
+          {"no buffers", no_buffers}};
 }
 
 }  // namespace siptls_test

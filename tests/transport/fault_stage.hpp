@@ -2,6 +2,7 @@
 // moves when nothing else does, and the invariants that are checked all the time.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -21,7 +22,9 @@ class Party {
 
   // Tries until faults let it.
   void start(siptls::TransportOptions options);
-  std::optional<siptls::Endpoint> listen(const siptls::TlsContext& context);
+  std::optional<siptls::Endpoint> listen(
+      const siptls::TlsContext& context,
+      const std::function<void(siptls::ListenOptions&)>& change = {});
   siptls::TlsTransport& transport() { return *transport_; }
 
   std::optional<siptls::ConnectionId> connect(const siptls::Target& target);
@@ -119,6 +122,7 @@ class FaultStage {
   const Pace pace_;
   const bool patient_;
   const bool plan_can_fail_;
+  std::array<bool, 2> excused_{};
   std::uint64_t events_ = 0;
   std::uint64_t last_progress_ = 0;
   unsigned idle_wakes_ = 0;

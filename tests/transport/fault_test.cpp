@@ -5,7 +5,7 @@
 
 #include "catch.hpp"
 #include "scale.hpp"
-#include "transport/fault_stage.hpp"
+#include "transport/fault_scenarios.hpp"
 
 using namespace siptls;
 using namespace siptls_test;
@@ -100,6 +100,40 @@ TEST_CASE("Whichever call fails, nothing is lost silently, told twice or left op
 TEST_CASE("Whichever call fails, nothing is lost silently, told twice or left open: all of them",
           "[long]") {
   repeat_with_faults(1.0);
+}
+
+TEST_CASE("While the kernel has no memory for sockets, it is asked again after a while only") {
+  for (const Pace pace : {Pace::drain, Pace::one_event}) {
+    CAPTURE(pace == Pace::drain);
+    FaultStage stage({}, pace, true);
+    start_usual(stage);
+    stage.client().send(stage.target(), 10, kTold);
+    REQUIRE(stage.until([&] { return stage.client().count("Message") == 1; }));
+    const auto calls = [&](Call call) { return stage.log().count(call); };
+    stage.plan().no_buffers = true;
+    const std::uint64_t sends = calls(Call::send);
+    const std::uint64_t polls = calls(Call::poll);
+    for (int i = 0; i < 3; ++i) stage.client().send(stage.target(), 10, kTold);
+    stage.settle();
+    // Not with each message either, nor because poll() calls the socket writable.
+    CHECK(calls(Call::send) == sends + 1);
+    CHECK(calls(Call::poll) <= polls + 8);
+    const MonoTime began = stage.clock().now().mono;
+    for (std::uint64_t i = 1; i <= 25; ++i) {
+      REQUIRE(stage.clock().fire_earliest_timer());
+      stage.settle();
+      CHECK(calls(Call::send) == sends + 1 + i);
+      CHECK(calls(Call::poll) <= polls + 8 + i * 8);
+    }
+    const auto passed = stage.clock().now().mono - began;
+    CHECK(passed >= std::chrono::milliseconds(50));
+    CHECK(passed <= std::chrono::milliseconds(500));
+    stage.plan().no_buffers = false;
+    CHECK(stage.until([&] { return stage.client().count("Message") == 4; }));
+    CHECK(stage.clock().now().mono - began - passed <= std::chrono::milliseconds(20));
+    stage.finish();
+    CHECK(stage.invariants().violations().empty());
+  }
 }
 
 TEST_CASE("Short, interrupted and put-off calls change nothing but the pace") {

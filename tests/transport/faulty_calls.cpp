@@ -308,6 +308,7 @@ ssize_t __wrap_send(int socket, const void* from, size_t octets, int flags) {
       fault->trouble != Trouble::halved) {
     return fail_by(*fault, socket);
   }
+  if (state->plan.no_buffers) return fail(ENOBUFS);
   auto allowed = octets_of(fault, octets);
   if (!allowed) return -1;
   if (state->plan.send_budget) {

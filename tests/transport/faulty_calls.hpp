@@ -82,6 +82,8 @@ struct FaultPlan {
   unsigned any_of_100000 = 0;
   // The kernel takes so many octets and no more, of all sockets together.
   std::optional<std::size_t> send_budget;
+  // The kernel has no memory for what is sent (ENOBUFS), on whichever socket.
+  bool no_buffers = false;
   std::mt19937 random{1};
 };
 

@@ -159,6 +159,53 @@ TEST_CASE("A host that does not read is not told that its flow has failed") {
   CHECK(stage.client.count("FlowFailed") == 1);
 }
 
+TEST_CASE("A paused flow goes on with its pings, and is judged again when it is read again") {
+  for (const bool peer_is_there : {true, false}) {
+    CAPTURE(peer_is_there);
+    Stage stage;
+    const ConnectionId id = stage.connect(kOptions);
+    const auto pings = [&] { return stage.client.transport().metrics().pings_sent; };
+    const auto pass = [&](int hundred_milliseconds) {
+      for (int i = 0; i < hundred_milliseconds; ++i) {
+        stage.advance(milliseconds(100));
+        if (peer_is_there) settle({&stage.server});
+      }
+    };
+    REQUIRE(stage.client.transport().pause(id));
+    pass(6000);
+    // Each after 80 to 100 s, or with the 10 s in which the pong would have been missed.
+    CHECK(pings() >= 5);
+    CHECK(pings() <= 7);
+    if (peer_is_there) CHECK(stage.server.count("Ping") == pings());
+    CHECK(stage.client.count("Pong") == 0);
+    CHECK(stage.client.count("FlowFailed") == 0);
+    CHECK(stage.client.count("Closed") == 0);
+    const std::uint64_t before = pings();
+    REQUIRE(stage.client.transport().resume(id));
+    settle({&stage.client});
+    CHECK(stage.client.count("Pong") == (peer_is_there ? before : 0));
+    pass(1000);
+    if (peer_is_there) CHECK(pings() > before);
+    pass(101);
+    CHECK(stage.client.count("FlowFailed") == (peer_is_there ? 0 : 1));
+  }
+}
+
+TEST_CASE("After a pause a pong has its whole time again") {
+  Stage stage;
+  const ConnectionId id = stage.connect(kOptions);
+  stage.advance(seconds(101));
+  REQUIRE(stage.client.transport().metrics().pings_sent == 1);
+  stage.advance(seconds(4));
+  REQUIRE(stage.client.transport().pause(id));
+  stage.advance(seconds(5));
+  REQUIRE(stage.client.transport().resume(id));
+  stage.advance(milliseconds(9'900));
+  CHECK(stage.client.count("FlowFailed") == 0);
+  stage.advance(milliseconds(200));
+  CHECK(stage.client.count("FlowFailed") == 1);
+}
+
 TEST_CASE("keep_alive() begins and changes the interval of an open connection") {
   Stage stage;
   const ConnectionId id = stage.connect(std::nullopt);

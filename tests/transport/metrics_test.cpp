@@ -8,6 +8,7 @@
 #include "siptls/cipher_suites.hpp"
 #include "siptls/siptls.hpp"
 #include "transport/harness.hpp"
+#include "transport/metrics_table.hpp"
 
 using namespace siptls;       // NOLINT
 using namespace siptls_test;  // NOLINT
@@ -166,21 +167,98 @@ TEST_CASE("JSON and OpenMetrics carry the same numbers under the same names") {
   CHECK(from_json.at("siptls_handshakes_by_version_total{version=\"TLS 1.3\"}") == 2);
 }
 
-TEST_CASE("merge adds up every number") {
-  TransportMetrics one;
-  one.accepted = 3;
-  one.connections = 2;
-  one.closed[Errc::idle_timeout] = 4;
-  one.handshakes_by_group[0x001d] = 5;
-  one.handshakes_by_version[ProtocolVersion::tls1_2] = 6;
-  TransportMetrics sum = one;
-  sum.closed[Errc::truncated] = 1;
-  sum.merge(one);
-  CHECK(sum.accepted == 6);
-  CHECK(sum.connections == 4);
-  CHECK(sum.closed == TransportMetrics::ByReason{{Errc::idle_timeout, 8}, {Errc::truncated, 1}});
-  CHECK(sum.handshakes_by_group[0x001d] == 10);
-  CHECK(sum.handshakes_by_version[ProtocolVersion::tls1_2] == 12);
+TEST_CASE("merge adds up every number, and every number has its name in JSON and OpenMetrics") {
+  // What is no row of the tables would be forgotten by all three; each row is another one.
+  CHECK(sizeof(TransportMetrics) ==
+        std::size(metrics::kNumbers) * sizeof(std::uint64_t) +
+            std::size(metrics::kReasons) * sizeof(TransportMetrics::ByReason) +
+            std::size(metrics::kCodes) * sizeof(TransportMetrics::ByCode) +
+            sizeof(TransportMetrics::handshakes_by_version));
+  const auto fill = [](TransportMetrics& metrics, std::uint64_t times) {
+    std::uint64_t number = 0;
+    for (const metrics::Number& row : metrics::kNumbers) metrics.*row.value = ++number * times;
+    for (const metrics::Reasons& row : metrics::kReasons) {
+      metrics.*row.values = {{Errc::idle_timeout, ++number * times}};
+    }
+    for (const metrics::Codes& row : metrics::kCodes) {
+      metrics.*row.values = {{0x001d, ++number * times}};
+    }
+    metrics.handshakes_by_version = {{ProtocolVersion::tls1_2, ++number * times}};
+  };
+  TransportMetrics sum;
+  TransportMetrics other;
+  fill(sum, 1);
+  fill(other, 2);
+  // There alone: it is not in what it is added to.
+  for (const metrics::Reasons& row : metrics::kReasons) (other.*row.values)[Errc::truncated] = 7;
+  for (const metrics::Codes& row : metrics::kCodes) (other.*row.values)[0x0017] = 7;
+  other.handshakes_by_version[ProtocolVersion::tls1_3] = 7;
+  sum.merge(other);
+
+  const auto json = nlohmann::json::parse(to_json(sum));
+  const std::string text = to_openmetrics(sum);
+  std::uint64_t number = 0;
+  const auto check_names = [&](std::string_view name, std::string_view label,
+                               std::uint64_t expected) {
+    INFO(name);
+    CHECK(text.find("siptls_" + std::string(name)) != std::string::npos);
+    REQUIRE(json.contains(std::string(name)));
+    const auto& value = json[std::string(name)];
+    CHECK((label.empty() ? value : value[std::string(label)]).get<std::uint64_t>() == expected);
+  };
+  for (const metrics::Number& row : metrics::kNumbers) {
+    check_names(row.name, {}, ++number * 3);
+    CHECK(sum.*row.value == number * 3);
+  }
+  for (const metrics::Reasons& row : metrics::kReasons) {
+    check_names(row.name, "idle_timeout", ++number * 3);
+    CHECK(sum.*row.values ==
+          TransportMetrics::ByReason{{Errc::idle_timeout, number * 3}, {Errc::truncated, 7}});
+  }
+  for (const metrics::Codes& row : metrics::kCodes) {
+    check_names(row.name, row.name_of(0x001d), ++number * 3);
+    CHECK(sum.*row.values == TransportMetrics::ByCode{{0x0017, 7}, {0x001d, number * 3}});
+  }
+  check_names("handshakes_by_version", "TLS 1.2", ++number * 3);
+  CHECK(sum.handshakes_by_version ==
+        std::map<ProtocolVersion, std::uint64_t>{{ProtocolVersion::tls1_2, number * 3},
+                                                 {ProtocolVersion::tls1_3, 7}});
+}
+
+TEST_CASE("Each address that was tried ends as a handshake or is counted with its reason") {
+  // Nobody accepts, so that nothing is decided before this side gives up.
+  Host server;
+  const Endpoint address = server.listen(world().context(world().alpha.leaf));
+  Host client;
+  const auto connect = [&] {
+    const auto id = client.transport().connect(target(address, world().context(world().beta)));
+    REQUIRE(id);
+    return *id;
+  };
+  const auto check = [&](Errc reason) {
+    settle({&client});
+    CHECK(client.transport().connection_count() == 0);
+    const TransportMetrics metrics = client.transport().metrics();
+    CHECK(metrics.connect_failures == TransportMetrics::ByReason{{reason, 1}});
+    CHECK(metrics.connect_attempts == 1);
+    CHECK(metrics.handshake_failures.empty());
+    REQUIRE(client.count("ConnectFailed") == 1);
+    CHECK(client.last("ConnectFailed").attempts.size() == 1);
+    CHECK(client.last("ConnectFailed").failed_with(reason));
+  };
+  SECTION("abort") {
+    REQUIRE(client.transport().abort(connect()));
+    check(Errc::connection_aborted);
+  }
+  SECTION("close") {
+    REQUIRE(client.transport().close(connect()));
+    check(Errc::connection_closed);
+  }
+  SECTION("drain_all") {
+    connect();
+    client.transport().drain_all(Clock::system()->now().mono);
+    check(Errc::transport_draining);
+  }
 }
 
 TEST_CASE("The log tells of connections that come and go, with their ids, one line each") {

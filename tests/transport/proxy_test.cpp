@@ -16,6 +16,9 @@ const std::string kBinary =
 const std::string kIpv6 = "PROXY TCP6 2001:db8::1 2001:db8::2 40000 5061\r\n";
 const std::string kLocal = "\r\n\r\n\0\r\nQUIT\n\x20\x00\x00\x00"s;
 const std::string kUnknown = "PROXY UNKNOWN\r\n";
+// With addresses that mean nothing.
+const std::string kLocalWithBlock =
+    "\r\n\r\n\0\r\nQUIT\n\x20\x11\x00\x0C\xC0\x00\x02\x01\xC0\x00\x02\x02\x9C\x40\x13\xC5"s;
 
 std::vector<AddressRange> ranges(std::initializer_list<const char*> texts) {
   std::vector<AddressRange> result;
@@ -40,6 +43,10 @@ struct Stage {
   TransportOptions options() const {
     TransportOptions result;
     result.clock = clock;
+    result.log.level = LogLevel::debug;
+    result.log.write = [count = lines](const LogLine& line) {
+      if (line.text.find("load balancer 127.0.0.1:") != std::string_view::npos) ++*count;
+    };
     return result;
   }
   RawTlsClient connect(std::string_view header) const {
@@ -50,6 +57,8 @@ struct Stage {
   }
 
   std::shared_ptr<ManualClock> clock;
+  // Of the log, about the balancer.
+  std::shared_ptr<std::uint64_t> lines = std::make_shared<std::uint64_t>(0);
   Host server;
   TlsContext context = world().context(world().beta);
   Endpoint at;
@@ -208,6 +217,56 @@ TEST_CASE("A balancer that ends inside its header is told about") {
   run_until({&stage.server}, [&] { return stage.server.count("HandshakeFailed") == 1; });
   CHECK(stage.server.last("HandshakeFailed").failed_with(Errc::truncated));
   CHECK(stage.server.transport().connection_count() == 0);
+}
+
+TEST_CASE("A balancer's health checks are counted and told to the log, and make no event") {
+  for (const bool by_reset : {false, true}) {
+    for (const std::string& sent : {""s, kLocal, kUnknown, kLocalWithBlock}) {
+      CAPTURE(by_reset, sent.size());
+      Stage stage;
+      for (std::uint64_t i = 1; i <= 3; ++i) {
+        RawPeer check = RawPeer::connect(stage.at);
+        check.write(sent);
+        run_until({&stage.server},
+                  [&] { return stage.server.transport().connection_count() == 1; });
+        settle({&stage.server});
+        by_reset ? check.reset() : check.end();
+        run_until({&stage.server},
+                  [&] { return stage.server.transport().connection_count() == 0; });
+        settle({&stage.server});
+        CHECK(stage.server.transport().metrics().health_checks == i);
+        CHECK(*stage.lines == i);
+      }
+      CHECK(stage.server.seen.empty());
+      const TransportMetrics metrics = stage.server.transport().metrics();
+      CHECK(metrics.accepted == 3);
+      CHECK(metrics.handshakes == 0);
+      CHECK(metrics.handshake_failures.empty());
+      CHECK(metrics.accepts_refused.empty());
+    }
+  }
+}
+
+TEST_CASE("What a balancer brings and does not bring to an end is no health check") {
+  const std::string hello = "\x16\x03\x01\x02\x00\x01"s;
+  // A peer that goes, before or inside its first record, through a balancer that names it or not.
+  for (const std::string& sent :
+       {kText, kBinary, kText + hello, kLocal + hello, kUnknown + hello}) {
+    for (const bool in_two : {false, true}) {
+      CAPTURE(sent.size(), in_two);
+      Stage stage;
+      RawPeer peer = RawPeer::connect(stage.at);
+      const std::size_t cut = in_two ? sent.size() - 6 : 0;
+      peer.write(sent.substr(0, cut));
+      settle({&stage.server});
+      peer.write(sent.substr(cut));
+      settle({&stage.server});
+      peer.end();
+      run_until({&stage.server}, [&] { return stage.server.count("HandshakeFailed") == 1; });
+      CHECK(stage.server.last("HandshakeFailed").failed_with(Errc::truncated));
+      CHECK(stage.server.transport().metrics().health_checks == 0);
+    }
+  }
 }
 
 TEST_CASE("A listener with PROXY headers must be told from whom it takes them") {

@@ -95,3 +95,54 @@ TEST_CASE("A peer that ended its stream while our last octets wait does not keep
   server.take_events();
   CHECK(server.count("Closed") == 1);
 }
+
+TEST_CASE(
+    "Behind this side's close_notify the end of the peer's stream is no error, with one or "
+    "without") {
+  struct Row {
+    const char* what;
+    bool truncated;  // more than the peer's close_notify is missing
+  };
+  const Row rows[] = {{"close_notify", false},
+                      {"end of stream", false},
+                      {"a message, then end of stream", false},
+                      {"half a record, then end of stream", false},
+                      {"reset", true},
+                      {"nothing", true}};
+  for (const Row& row : rows) {
+    CAPTURE(row.what);
+    const std::string what = row.what;
+    TransportOptions options;
+    const auto clock = std::make_shared<ManualClock>(Clock::system()->now());
+    options.clock = clock;
+    Host server(options);
+    RawTlsClient peer(server.listen(world().context(world().alpha.leaf)),
+                      world().context(world().beta));
+    run_until({&server}, [&] { return peer.step(), server.count("Connected") == 1; });
+    REQUIRE(server.transport().close(server.last("Connected").connection));
+    // It is there, so that what follows is behind it.
+    run_until({&server}, [&] {
+      peer.step();
+      return peer.session().state() == SessionState::peer_closed;
+    });
+    CHECK(server.count("Closed") == 0);
+    if (what == "close_notify") {
+      REQUIRE(peer.session().close(clock->now()));
+      peer.step();
+    } else if (what == "reset") {
+      peer.peer().reset();
+    } else if (what == "nothing") {
+      clock->advance(options.limits.close_timeout);
+      server.take_events();
+    } else {
+      if (what[0] == 'a') peer.send(options_request(1));
+      if (what[0] == 'h') peer.peer().write("\x17\x03\x03\x01");
+      peer.peer().end();
+    }
+    run_until({&server}, [&] { return server.count("Closed") == 1; });
+    CHECK_FALSE(server.last("Closed").error);
+    CHECK(server.last("Closed").truncated == row.truncated);
+    CHECK(server.count("Message") == 0);
+    CHECK(server.count("PeerClosing") == 0);
+  }
+}

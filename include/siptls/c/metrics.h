@@ -32,6 +32,7 @@ typedef struct siptls_metric_values {
   uint64_t buffered_bytes;
   /* Since the transport was made. */
   uint64_t accepted;
+  uint64_t health_checks;
   uint64_t connect_attempts;
   uint64_t handshakes_server;
   uint64_t handshakes_client;
