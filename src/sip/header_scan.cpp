@@ -181,6 +181,7 @@ SIPTLS_INLINE bool HeaderScan::scan_lines(const Input& input) noexcept {
       }
       row_count_ = static_cast<std::uint32_t>(row - rows);
       position_ = static_cast<std::uint32_t>(here) + 2;
+      phase_ = Phase::end_cr;  // behind the start line, if the header turns out to be at fault
       return end_header(input);
     }
     if (row >= row_limit || size - here < kNameBlock) [[unlikely]]

@@ -83,6 +83,25 @@ TEST_CASE("a request whose framing failed can be answered before the connection 
   CHECK(refusal_of(missing) == refusal_of(missing, true));
 }
 
+TEST_CASE("a request that comes behind others can be answered as well as a first one") {
+  const std::string good = kStart + kVias + kIdentity + "l: 0\r\n\r\n";
+  for (const char* mistake : {"", "l: x\r\n", "l: 0\r\nl: 0\r\n", "l: 99999999\r\n"}) {
+    CAPTURE(mistake);
+    const std::string bad = kStart + kVias + kIdentity + mistake + "\r\n";
+    SipFramer framer;
+    for (int before = 0; before < 3; ++before) {
+      framer.push(octets(good));
+      REQUIRE(std::holds_alternative<siptls::SipMessageView>(framer.next()));
+      REQUIRE(std::holds_alternative<siptls::NeedMore>(framer.next()));
+    }
+    framer.push(octets(bad));
+    REQUIRE(std::holds_alternative<siptls::Error>(framer.next()));
+    CHECK(framer.suggested_status().value_or(0) >= 400);
+    CHECK_FALSE(framer.refusal_response().empty());
+    CHECK(std::string(framer.refusal_response()) == refusal_of(bad));
+  }
+}
+
 TEST_CASE("a refusal has the status of its mistake, and rows from behind the mistake") {
   struct Row {
     const char* what;
