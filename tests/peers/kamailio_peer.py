@@ -26,20 +26,21 @@ ca_list = {credentials.trust}
 """
 
 
-def kamailio(credentials, version):
+def kamailio(credentials, version, config=None):
     """Starts it with the same credentials in both roles; its port serves TLS and UDP."""
     where = folder("kamailio-run")
-    with open(os.path.join(os.path.dirname(__file__), "kamailio.cfg"), encoding="ascii") as file:
+    config = config or os.path.join(os.path.dirname(__file__), "kamailio.cfg")
+    with open(config, encoding="ascii") as file:
         template = file.read()
     with open(os.path.join(where, "tls.cfg"), "w", encoding="ascii") as file:
         for role in ("server", "client"):
             file.write(DOMAIN.format(role=role, method=METHODS[version], credentials=credentials))
 
     def command(port):
-        config = os.path.join(where, "kamailio.cfg")
-        with open(config, "w", encoding="ascii") as file:
+        path = os.path.join(where, "kamailio.cfg")
+        with open(path, "w", encoding="ascii") as file:
             file.write(template.replace("@PORT@", str(port)).replace("@FOLDER@", where))
-        return [tool("kamailio"), "-DD", "-E", "-f", config, "-m", "64", "-M", "8", "-w", where,
+        return [tool("kamailio"), "-DD", "-E", "-f", path, "-m", "64", "-M", "8", "-w", where,
                 "-Y", where, "-P", os.path.join(where, "pid")]
     try:
         return start_listener(command, "sip")
