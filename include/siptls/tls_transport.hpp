@@ -116,7 +116,7 @@ struct Target {
 struct ResponseFallback {
   // `received` with the sent-by port, or what DNS gave for it; empty: no fallback.
   std::vector<Endpoint> remotes;
-  // The host of the top Via's sent-by.
+  // The host of the top Via's sent-by, an IPv6 address with its brackets or without.
   std::string sent_by;
   std::optional<TlsContext> context;
 };
@@ -255,6 +255,9 @@ class SIPTLS_API TlsTransport {
   Result<void> pause(ConnectionId connection);
   Result<void> resume(ConnectionId connection);
 
+  // What was proven about the peer of a connection that gave Connected and has not ended; null for
+  // others. Valid until the next call that is not const.
+  const PeerInfo* peer(ConnectionId connection) const noexcept;
   std::size_t connection_count() const noexcept;
   TransportMetrics metrics() const;
   // A handle for other threads.

@@ -90,6 +90,9 @@ Result<void> TlsTransport::keep_alive(ConnectionId connection, const KeepAliveOp
 Result<void> TlsTransport::pause(ConnectionId connection) { return core_->pause(connection); }
 Result<void> TlsTransport::resume(ConnectionId connection) { return core_->resume(connection); }
 
+const PeerInfo* TlsTransport::peer(ConnectionId connection) const noexcept {
+  return core_->peer(connection);
+}
 std::size_t TlsTransport::connection_count() const noexcept { return core_->connection_count(); }
 TransportMetrics TlsTransport::metrics() const { return core_->metrics(); }
 Sender TlsTransport::sender() const { return core_->sender(); }

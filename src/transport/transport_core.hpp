@@ -80,6 +80,7 @@ class TransportCore {
     return outcome;
   }
 
+  const PeerInfo* peer(ConnectionId id) const noexcept;
   std::size_t connection_count() const noexcept { return connections_.size(); }
   TransportMetrics metrics() const;
   Sender sender() const { return Sender(senders_); }

@@ -426,6 +426,9 @@ std::optional<TransportCore::FallbackTarget> TransportCore::fallback_target(
     return std::nullopt;
   }
   std::string domain = fallback.sent_by;
+  if (domain.size() > 2 && domain.front() == '[' && domain.back() == ']') {
+    domain = domain.substr(1, domain.size() - 2);  // as Via writes an IPv6 address
+  }
   if (path && !path->identities.empty() && !covers(path->identities, domain)) {
     domain = path->identities.front().name;
   }

@@ -5,6 +5,13 @@
 
 namespace siptls {
 
+const PeerInfo* TransportCore::peer(ConnectionId id) const noexcept {
+  const auto found = connections_.find(static_cast<std::uint64_t>(id));
+  if (found == connections_.end()) return nullptr;
+  const Connection& connection = *found->second;
+  return connection.connected ? &connection.session->peer() : nullptr;
+}
+
 TransportMetrics TransportCore::metrics() const {
   TransportMetrics metrics = account_.counters();
   metrics.connections = connections_.size();

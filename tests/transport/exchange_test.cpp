@@ -243,6 +243,46 @@ TEST_CASE("A response goes on the request's connection, or on one that proves th
   CHECK(pair.server.last("SendFailed").failed_with(Errc::identity_mismatch));
 }
 
+TEST_CASE("Where the client had proven nothing, the response goes to who proves the sent-by host") {
+  TlsPolicy policy = TlsPolicy::modern();
+  policy.client_certificate = ClientCertificate::none;
+  Pair pair(policy);
+  const ConnectionId id = pair.connect();
+  REQUIRE(pair.client.transport().send(id, octets(options_request(1))));
+  run_until({&pair.server, &pair.client}, [&] { return pair.server.count("Message") == 1; });
+  const ConnectionId at_server = pair.server.last("Message").connection;
+  REQUIRE(pair.client.transport().close(id));
+  run_until({&pair.server, &pair.client}, [&] { return pair.server.count("Closed") == 1; });
+
+  ResponseFallback fallback;
+  fallback.remotes = {pair.at};
+  fallback.sent_by = "[2001:db8::1]";  // as Via has it
+  fallback.context = world().context(world().alpha.leaf);
+  const auto token = pair.server.transport().respond(
+      at_server, octets("SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n"), fallback);
+  REQUIRE(token);
+  run_until({&pair.server}, [&] { return pair.server.count("SendFailed") == 1; });
+  CHECK(pair.server.last("SendFailed").token == *token);
+  CHECK(pair.server.last("SendFailed").failed_with(Errc::identity_mismatch));
+}
+
+TEST_CASE("A transport tells who the peer of an open connection is, and of no other") {
+  Pair pair;
+  const ConnectionId coming =
+      *pair.client.transport().connect(target(pair.at, pair.client_context));
+  CHECK(pair.client.transport().peer(coming) == nullptr);
+  CHECK(pair.client.transport().peer(ConnectionId::none) == nullptr);
+  const ConnectionId id = pair.connect();
+  REQUIRE(id == coming);
+  const PeerInfo* peer = pair.client.transport().peer(id);
+  REQUIRE(peer != nullptr);
+  CHECK(peer->path == pair.client.last("Connected").peer->path);
+  REQUIRE(pair.client.transport().close(id));
+  CHECK(pair.client.transport().peer(id) != nullptr);
+  run_until({&pair.server, &pair.client}, [&] { return pair.client.count("Closed") == 1; });
+  CHECK(pair.client.transport().peer(id) == nullptr);
+}
+
 TEST_CASE("Sent is reported only where it was asked for") {
   Pair pair;
   const ConnectionId id = pair.connect();
