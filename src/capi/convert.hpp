@@ -92,11 +92,12 @@ inline MonoTime mono_time(std::int64_t nanoseconds) noexcept {
 inline std::int64_t seconds_of(WallTime time) noexcept {
   return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count();
 }
-// Milliseconds; more than a duration can hold stands for its longest.
+// Milliseconds; more than a century stands for a century, so that the sum with a time is one.
 inline std::chrono::milliseconds milliseconds_of(std::uint64_t count) noexcept {
-  constexpr auto kMost = std::chrono::milliseconds::max().count();
-  return std::chrono::milliseconds(
-      count > static_cast<std::uint64_t>(kMost) ? kMost : static_cast<std::int64_t>(count));
+  constexpr std::chrono::milliseconds kMost = std::chrono::hours(24 * 365 * 100);
+  return count > static_cast<std::uint64_t>(kMost.count())
+             ? kMost
+             : std::chrono::milliseconds(static_cast<std::int64_t>(count));
 }
 
 siptls_certificate to_c(const CertificateSummary& certificate) noexcept;

@@ -7,9 +7,12 @@
 namespace siptls::capi {
 namespace {
 
-// A list of codes: the host's, or the preset's if it has none.
-void take(const std::uint16_t* codes, std::size_t count, std::vector<std::uint16_t>& into) {
-  if (codes != nullptr) into.assign(codes, codes + count);
+// A list of codes: the host's, or the preset's if it has none. One that is not there and yet has a
+// length is no list.
+bool take(const std::uint16_t* codes, std::size_t count, std::vector<std::uint16_t>& into) {
+  if (codes == nullptr) return count == 0;
+  into.assign(codes, codes + count);
+  return true;
 }
 
 template <typename E>
@@ -98,10 +101,11 @@ std::optional<TlsPolicy> to_cpp(const siptls_policy& policy) {
       take(policy.extended_master_secret, ExtendedMasterSecret::dangerous_optional,
            out->extended_master_secret) &&
       take(policy.alpn, Alpn::require, out->alpn);
-  if (!known) return std::nullopt;
-  take(policy.cipher_suites, policy.cipher_suite_count, out->cipher_suites);
-  take(policy.groups, policy.group_count, out->groups);
-  take(policy.signature_schemes, policy.signature_scheme_count, out->signature_schemes);
+  if (!known || !take(policy.cipher_suites, policy.cipher_suite_count, out->cipher_suites) ||
+      !take(policy.groups, policy.group_count, out->groups) ||
+      !take(policy.signature_schemes, policy.signature_scheme_count, out->signature_schemes)) {
+    return std::nullopt;
+  }
   return out;
 }
 

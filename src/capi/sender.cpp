@@ -78,7 +78,9 @@ int siptls_sender_authorise(const siptls_sender* sender, siptls_connection conne
 int siptls_sender_complete_signature(const siptls_sender* sender, siptls_connection connection,
                                      const void* signature, size_t size, siptls_error* error) {
   return guarded(error, [&] {
-    if (sender == nullptr) return invalid(error, "sender is NULL");
+    if (sender == nullptr || (signature == nullptr && size != 0)) {
+      return invalid(error, "sender or signature is NULL");
+    }
     return finish(sender->sender.complete_signature(id_of(connection), octets_of(signature, size)),
                   error);
   });

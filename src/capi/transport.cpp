@@ -40,6 +40,11 @@ void let_go(siptls::Target& target) noexcept {
   target.context.reset();
 }
 
+// A report may be left out, but not be without a size: that is said before anything is done.
+bool can_report(const siptls_update_report* report) noexcept {
+  return report == nullptr || siptls::capi::size_of(report) >= sizeof(size_t);
+}
+
 int give_report(Result<UpdateReport> result, siptls_update_report* report, siptls_error* error) {
   if (!result) return fail(error, std::move(result).error());
   siptls_update_report out{};
@@ -140,6 +145,7 @@ int siptls_transport_update(siptls_transport* transport, siptls_listener listene
                             siptls_error* error) {
   return guarded(error, [&] {
     if (transport == nullptr || context == nullptr) return invalid(error, "an argument is NULL");
+    if (!can_report(report)) return invalid(error, "report: size");
     return give_report(
         transport->transport.update(static_cast<ListenerId>(listener), context->context), report,
         error);
@@ -150,6 +156,7 @@ int siptls_transport_update_outgoing(siptls_transport* transport, const siptls_c
                                      siptls_update_report* report, siptls_error* error) {
   return guarded(error, [&] {
     if (transport == nullptr || context == nullptr) return invalid(error, "an argument is NULL");
+    if (!can_report(report)) return invalid(error, "report: size");
     return give_report(transport->transport.update_outgoing(context->context), report, error);
   });
 }
@@ -162,6 +169,7 @@ int siptls_transport_update_all(siptls_transport* transport,
     if (transport == nullptr || (listeners == nullptr && listener_count != 0)) {
       return invalid(error, "transport or listeners is NULL");
     }
+    if (!can_report(report)) return invalid(error, "report: size");
     siptls::ContextUpdate update;
     for (size_t i = 0; i < listener_count; ++i) {
       if (listeners[i].context == nullptr) return invalid(error, "a context is NULL");
@@ -270,8 +278,13 @@ int siptls_transport_authorise(siptls_transport* transport, siptls_connection co
 
 int siptls_transport_complete_signature(siptls_transport* transport, siptls_connection connection,
                                         const void* signature, size_t size, siptls_error* error) {
-  return on_connection(transport, error, [&](TlsTransport& own) {
-    return own.complete_signature(id_of(connection), octets_of(signature, size));
+  return guarded(error, [&] {
+    if (transport == nullptr || (signature == nullptr && size != 0)) {
+      return invalid(error, "transport or signature is NULL");
+    }
+    return finish(
+        transport->transport.complete_signature(id_of(connection), octets_of(signature, size)),
+        error);
   });
 }
 

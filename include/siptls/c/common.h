@@ -98,7 +98,7 @@ typedef struct siptls_build_info {
 } siptls_build_info;
 
 /* Set `size` first. Fails with SIPTLS_E_FOREIGN_TLS_LIBRARY, and fills the struct all the same, if
- * another TLS library of the process answers to BoringSSL's names. */
+ * another TLS library of the process answers to BoringSSL's names, or BoringSSL to OpenSSL's. */
 SIPTLS_C_API int siptls_get_build_info(siptls_build_info* info, siptls_error* error);
 
 #endif

@@ -35,6 +35,7 @@ SIPTLS_C_API int siptls_transport_attempt(const siptls_transport* transport, siz
 /* Writes what was gathered. */
 SIPTLS_C_API void siptls_transport_flush(siptls_transport* transport);
 
+/* `listener` may be NULL. */
 SIPTLS_C_API int siptls_transport_listen(siptls_transport* transport,
                                          const siptls_listen_options* options,
                                          siptls_listener* listener, siptls_error* error);
@@ -63,7 +64,8 @@ SIPTLS_C_API int siptls_transport_update_all(siptls_transport* transport,
 SIPTLS_C_API int siptls_transport_reverify(siptls_transport* transport, uint64_t generation,
                                            siptls_error* error);
 
-/* Opens a connection, or gives the one that send_to() this target would use. */
+/* Opens a connection, or gives the one that send_to() this target would use. `connection` may be
+ * NULL. */
 SIPTLS_C_API int siptls_transport_connect(siptls_transport* transport, const siptls_target* target,
                                           siptls_connection* connection, siptls_error* error);
 

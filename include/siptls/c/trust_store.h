@@ -112,8 +112,8 @@ SIPTLS_C_API size_t siptls_path_ca_depth(const siptls_path* path);
 /* Until when the OCSP response that was checked is valid, in seconds since 1970; INT64_MIN if none
  * was checked. */
 SIPTLS_C_API int64_t siptls_path_ocsp_valid_until(const siptls_path* path);
-/* The same path for as long as the host wants, such as a peer's for the life of its connection. NULL:
- * out of memory. */
+/* The same path for as long as the host wants, such as a peer's for the life of its connection.
+ * NULL: out of memory. */
 SIPTLS_C_API siptls_path* siptls_path_copy(const siptls_path* path);
 /* For paths of siptls_path_copy() and siptls_trust_store_verify*() only. */
 SIPTLS_C_API void siptls_path_free(siptls_path* path);

@@ -1,0 +1,21 @@
+#include "tests.h"
+
+const struct test_file test_files[] = {{"basics", basics_tests},
+                                       {"credentials", credentials_tests},
+                                       {"verify", verify_tests},
+                                       {"context", context_tests},
+                                       {"message", message_tests},
+                                       {"framer", framer_tests},
+                                       {"exchange", exchange_tests},
+                                       {"fallback", fallback_tests},
+                                       {"connection", connection_tests},
+                                       {"limits", limits_tests},
+                                       {"question", question_tests},
+                                       {"update", update_tests},
+                                       {"metrics", metrics_tests},
+                                       {"sender", sender_tests},
+                                       {"told_size", told_size_tests},
+                                       {"filled_size", filled_size_tests},
+                                       {"null_object", null_object_tests},
+                                       {"null_transport", null_transport_tests},
+                                       {NULL, NULL}};
