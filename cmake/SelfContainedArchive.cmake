@@ -39,6 +39,7 @@ function(siptls_self_contained_archive name)
             ${PROJECT_SOURCE_DIR}/cmake/HideNames.cmake
     COMMENT "Hiding BoringSSL in ${name}"
     COMMAND_EXPAND_LISTS VERBATIM)
-  set_source_files_properties(${hidden} PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
+  # With its language known, a program in C that links it is linked as C++.
+  set_source_files_properties(${hidden} PROPERTIES EXTERNAL_OBJECT ON GENERATED ON LANGUAGE CXX)
   add_library(${name} STATIC ${hidden})
 endfunction()

@@ -13,7 +13,7 @@ function(siptls_plugin_module target name)
                              ${PROJECT_SOURCE_DIR}/src)
   set_target_properties(${target} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
     LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/siptls-plugin.map)
-  target_link_options(${target} PRIVATE -Wl,-z,nodelete -Wl,--exclude-libs,ALL
+  target_link_options(${target} PRIVATE -Wl,-z,nodelete -Wl,-z,now -Wl,--exclude-libs,ALL
     -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/siptls-plugin.map)
   target_link_libraries(${target} PRIVATE Threads::Threads ${CMAKE_DL_LIBS})
 endfunction()

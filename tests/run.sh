@@ -76,7 +76,8 @@ packages='g++=c++ cmake=cmake ninja-build=ninja libfmt-dev nlohmann-json3-dev ca
           kamailio=kamailio kamailio-tls-modules sofia-sip-bin=sip-options sip-tester=sipp
           systemd-standalone-sysusers=systemd-sysusers stunnel4=stunnel4 iproute2=ip
           nftables=nft valgrind=valgrind
-          pkg-config=pkg-config dpkg-dev=dpkg-shlibdeps libevent-dev libuv1-dev libasio-dev doxygen=doxygen groff-base=groff'
+          pkg-config=pkg-config dpkg-dev=dpkg-shlibdeps libevent-dev libuv1-dev libasio-dev
+          libosip2-dev baresip-core=baresip doxygen=doxygen groff-base=groff'
 if [ -z "${BoringSSL_ROOT:-}" ]; then packages="$packages android-libboringssl-dev"; fi
 
 say "siptls: builds everything in $build and runs the tests."

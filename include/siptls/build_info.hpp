@@ -30,7 +30,8 @@ struct BuildInfo {
 SIPTLS_API BuildInfo build_info();
 
 // Fails with `foreign_tls_library`, naming both files, if another TLS library of this process
-// answers to BoringSSL's names. Everything that needs BoringSSL fails alike then.
+// answers to BoringSSL's names, or BoringSSL to those of the process's OpenSSL. Everything that
+// needs BoringSSL fails alike then.
 SIPTLS_API Result<void> check_tls_library();
 
 }  // namespace siptls

@@ -10,14 +10,24 @@
  * it is not allowed is SIPTLS_E_INVALID_ARGUMENT; functions that only tell something answer 0, NULL
  * or an empty view.
  *
+ * Functions that look something up return 1 and fill a struct, whose `size` the host has set, or 0.
+ *
  * Structs begin with `size`, which the host sets to sizeof of the struct, as its init function does
  * when given that number. A program that was built against an older header goes on working: fields
  * that its struct does not have keep their defaults. One built against a newer header works too as
  * long as it leaves the fields that this library does not know at 0; otherwise it is told
  * SIPTLS_E_INVALID_ARGUMENT. Numbers given to enumerators never change.
  *
+ * Structs that the host fills go through their init function: what is 0 there is not always what
+ * siptls would choose. Fields that are called `reserved` are 0.
+ *
+ * Callbacks must return: an exception or longjmp() through the library, or a thread cancelled
+ * inside it, ends the process. What they are given to find their way (`context`) must live as long
+ * as the object that they were given to: the clock and the log until the transport's end, a key log
+ * until that of its context and of all transports that have it.
+ *
  * Threads: contexts, credentials, trust stores and ticket keys may be used by several; a transport,
- * framer, trace or metrics object by one at a time.
+ * framer, trace, metrics or error object by one at a time.
  */
 #ifndef SIPTLS_H
 #define SIPTLS_H

@@ -23,6 +23,7 @@ typedef struct siptls_functions {
 
   /* siptls/c/error.h */
   siptls_error* (*error_new)(void);
+  siptls_error* (*error_copy)(const siptls_error* error);
   void (*error_free)(siptls_error* error);
   int (*error_reason)(const siptls_error* error);
   int (*error_alert)(const siptls_error* error);
@@ -39,6 +40,7 @@ typedef struct siptls_functions {
   int (*endpoint_parse)(const char* text, uint16_t default_port, siptls_endpoint* endpoint,
                         siptls_error* error);
   int (*endpoint_format)(const siptls_endpoint* endpoint, char* text, size_t size);
+  int (*endpoint_format_address)(const siptls_endpoint* endpoint, char* text, size_t size);
   void (*system_now)(siptls_now* now);
   int (*check_clock)(const siptls_now* now, uint32_t clock_policy, siptls_error* error);
   const char* (*version)(void);
@@ -116,6 +118,7 @@ typedef struct siptls_functions {
   int (*cipher_suite_by_code)(uint16_t code, siptls_cipher_suite* suite);
   int (*cipher_suite_by_name)(const char* name, siptls_cipher_suite* suite);
   int (*group_name)(uint16_t code, char* name, size_t size);
+  const char* (*protocol_version_name)(uint32_t version);
 
   /* siptls/c/context.h */
   int (*ticket_keys_new)(uint64_t rotate_after_seconds, size_t keys, siptls_ticket_keys** ring,
@@ -252,6 +255,7 @@ typedef struct siptls_functions {
                          siptls_error* error);
   int (*transport_resume)(siptls_transport* transport, siptls_connection connection,
                           siptls_error* error);
+  const siptls_peer* (*transport_peer)(siptls_transport* transport, siptls_connection connection);
   size_t (*transport_connection_count)(const siptls_transport* transport);
   int (*sender_new)(const siptls_transport* transport, siptls_sender** sender, siptls_error* error);
   void (*sender_free)(siptls_sender* sender);

@@ -21,16 +21,29 @@ int siptls_endpoint_parse(const char* text, uint16_t default_port, siptls_endpoi
   });
 }
 
-int siptls_endpoint_format(const siptls_endpoint* endpoint, char* text, size_t size) {
+namespace {
+
+int format_endpoint(const siptls_endpoint* endpoint, char* text, size_t size,
+                    std::string (siptls::Endpoint::*write)() const) {
   return guarded(nullptr, [&]() -> int {
     if (endpoint == nullptr || text == nullptr) return SIPTLS_E_INVALID_ARGUMENT;
     const auto known = to_cpp(*endpoint);
     if (!known) return SIPTLS_E_INVALID_ARGUMENT;
-    const std::string written = known->to_string();
+    const std::string written = ((*known).*write)();
     if (written.size() >= size) return SIPTLS_E_INVALID_ARGUMENT;
     std::copy_n(written.c_str(), written.size() + 1, text);
     return SIPTLS_OK;
   });
+}
+
+}  // namespace
+
+int siptls_endpoint_format(const siptls_endpoint* endpoint, char* text, size_t size) {
+  return format_endpoint(endpoint, text, size, &siptls::Endpoint::to_string);
+}
+
+int siptls_endpoint_format_address(const siptls_endpoint* endpoint, char* text, size_t size) {
+  return format_endpoint(endpoint, text, size, &siptls::Endpoint::address_text);
 }
 
 void siptls_system_now(siptls_now* now) {

@@ -55,8 +55,9 @@ int read_config(const siptls_context_config& given, TlsContextConfig& into, sipt
     if (!policy) return invalid(error, "policy: a size, or a number that is no choice");
     into.policy = std::move(*policy);
   }
-  if (!to_cpp(given.allowed_peers, given.allowed_peers_count, into.allowed_peers)) {
-    return invalid(error, "one of allowed_peers is NULL");
+  if (const char* const why = siptls::capi::read_allowed(
+          given.allowed_peers, given.allowed_peers_count, into.allowed_peers)) {
+    return invalid(error, why);
   }
   if (given.ticket_keys != nullptr) into.ticket_keys = given.ticket_keys->ring;
   return add_key_log(given, into, error);
@@ -143,6 +144,7 @@ int siptls_context_valid_at(const siptls_context* context, const siptls_now* now
 
 int siptls_context_warning(const siptls_context* context, const siptls_now* now, size_t index,
                            siptls_error* warning) {
+  if (warning != nullptr) warning->error.reset();
   if (context == nullptr || now == nullptr) return 0;
   return siptls::capi::guarded_or(0, [&] {
     auto warnings = context->context.warnings(siptls::capi::to_cpp(*now));

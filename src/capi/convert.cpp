@@ -3,6 +3,7 @@
 namespace siptls::capi {
 
 std::optional<Endpoint> to_cpp(const siptls_endpoint& endpoint) noexcept {
+  if (endpoint.reserved != 0) return std::nullopt;
   if (endpoint.family == 4) {
     std::array<std::uint8_t, 4> address{};
     std::copy_n(endpoint.address, address.size(), address.begin());
@@ -27,7 +28,8 @@ siptls_endpoint to_c(const Endpoint& endpoint) noexcept {
 
 Now to_cpp(const siptls_now& now) noexcept {
   // A standing that nobody knows is no reason to trust a clock.
-  const auto standing = to_enum(now.standing, ClockStanding::behind_floor);
+  const auto standing = now.reserved == 0 ? to_enum(now.standing, ClockStanding::behind_floor)
+                                          : std::optional<ClockStanding>();
   return {
       mono_time(now.mono),
       WallTime(std::chrono::duration_cast<WallTime::duration>(std::chrono::nanoseconds(now.wall))),
@@ -80,6 +82,30 @@ siptls_framer_limits default_framer_limits() noexcept {
           limits.max_body,
           limits.max_empty_lines,
           0};
+}
+
+std::optional<OcspPolicy> ocsp_policy(std::uint32_t number) noexcept {
+  switch (number) {
+    case SIPTLS_OCSP_IF_PRESENT:
+      return OcspPolicy::if_present;
+    case SIPTLS_OCSP_REQUIRE:
+      return OcspPolicy::require;
+    case SIPTLS_OCSP_IGNORE:
+      return OcspPolicy::ignore;
+    default:
+      return std::nullopt;
+  }
+}
+
+std::uint32_t ocsp_number(OcspPolicy policy) noexcept {
+  if (policy == OcspPolicy::if_present) return SIPTLS_OCSP_IF_PRESENT;
+  return policy == OcspPolicy::require ? SIPTLS_OCSP_REQUIRE : SIPTLS_OCSP_IGNORE;
+}
+
+const char* read_allowed(const char* const* list, std::size_t count,
+                         std::vector<std::string>& into) {
+  if (list != nullptr && count == 0) return "a list of who is allowed that is empty; NULL is all";
+  return to_cpp(list, count, into) ? nullptr : "one of those allowed is NULL";
 }
 
 bool to_cpp(const char* const* list, std::size_t count, std::vector<std::string>& into) {

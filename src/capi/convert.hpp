@@ -106,6 +106,15 @@ siptls_identity to_c(const Identity& identity) noexcept;
 FramerLimits to_cpp(const siptls_framer_limits& limits) noexcept;
 siptls_framer_limits default_framer_limits() noexcept;
 
+// 0 is the default in C, as everywhere there.
+std::optional<OcspPolicy> ocsp_policy(std::uint32_t number) noexcept;
+std::uint32_t ocsp_number(OcspPolicy policy) noexcept;
+
+// Who is let in: NULL is everybody. A list that is there and empty is a mistake, such as a file
+// that came out empty, and must not let everybody in. Returns why it cannot be, or null.
+const char* read_allowed(const char* const* list, std::size_t count,
+                         std::vector<std::string>& into);
+
 // A list of C strings. False if one of them is NULL.
 [[nodiscard]] bool to_cpp(const char* const* list, std::size_t count,
                           std::vector<std::string>& into);

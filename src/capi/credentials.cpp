@@ -102,10 +102,8 @@ size_t siptls_credentials_certificate_count(const siptls_credentials* credential
 
 int siptls_credentials_certificate(const siptls_credentials* credentials, size_t index,
                                    siptls_certificate* certificate) {
-  if (index >= siptls_credentials_certificate_count(credentials)) return SIPTLS_E_INVALID_ARGUMENT;
-  return write_struct(certificate, to_c(credentials->credentials.certificates()[index]))
-             ? SIPTLS_OK
-             : SIPTLS_E_INVALID_ARGUMENT;
+  if (index >= siptls_credentials_certificate_count(credentials)) return 0;
+  return write_struct(certificate, to_c(credentials->credentials.certificates()[index])) ? 1 : 0;
 }
 
 size_t siptls_credentials_identity_count(const siptls_credentials* credentials) {
@@ -114,14 +112,13 @@ size_t siptls_credentials_identity_count(const siptls_credentials* credentials) 
 
 int siptls_credentials_identity(const siptls_credentials* credentials, size_t index,
                                 siptls_identity* identity) {
-  if (index >= siptls_credentials_identity_count(credentials)) return SIPTLS_E_INVALID_ARGUMENT;
-  return write_struct(identity, to_c(credentials->credentials.identities()[index]))
-             ? SIPTLS_OK
-             : SIPTLS_E_INVALID_ARGUMENT;
+  if (index >= siptls_credentials_identity_count(credentials)) return 0;
+  return write_struct(identity, to_c(credentials->credentials.identities()[index])) ? 1 : 0;
 }
 
 int siptls_credentials_warning(const siptls_credentials* credentials, size_t index,
                                siptls_error* warning) {
+  if (warning != nullptr) warning->error.reset();
   if (credentials == nullptr || index >= credentials->credentials.warnings().size()) return 0;
   guarded(warning, [&] {
     return siptls::capi::fail(warning, siptls::Error(credentials->credentials.warnings()[index]));

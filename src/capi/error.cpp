@@ -19,6 +19,13 @@ const char* literal(std::string_view text) noexcept { return text.data(); }
 
 siptls_error* siptls_error_new(void) { return new (std::nothrow) siptls_error; }
 
+siptls_error* siptls_error_copy(const siptls_error* error) {
+  if (error == nullptr) return nullptr;
+  return guarded_or(static_cast<siptls_error*>(nullptr), [error] {
+    return new siptls_error{error->error, {}};
+  });
+}
+
 void siptls_error_free(siptls_error* error) { delete error; }
 
 int siptls_error_reason(const siptls_error* error) {

@@ -48,8 +48,8 @@ int siptls_framer_new(uint32_t role, const siptls_framer_limits* limits, siptls_
     const auto known = siptls::capi::to_enum(role, siptls::FramerRole::client);
     if (framer == nullptr || !known) return invalid(error, "framer is NULL, or no such role");
     auto given = siptls::capi::default_framer_limits();
-    if (limits != nullptr && !siptls::capi::read_struct(limits, given)) {
-      return invalid(error, "limits: size");
+    if (limits != nullptr && (!siptls::capi::read_struct(limits, given) || given.reserved != 0)) {
+      return invalid(error, "limits: size, or reserved is not 0");
     }
     *framer = new siptls_framer{siptls::SipFramer({*known, siptls::capi::to_cpp(given)}),
                                 siptls_message{}};

@@ -68,6 +68,8 @@ struct siptls_transport {
   siptls_error error;
   siptls_message message;
   siptls_peer peer;
+  siptls_peer asked_for;       // of siptls_transport_peer()
+  bool out_of_memory = false;  // in a call that could not say so
   // Kept, so that a message that is sent allocates nothing for them.
   siptls::Target target;
   siptls::ResponseFallback fallback;

@@ -56,7 +56,9 @@ const char* read_limits(const siptls_transport_limits& given, TransportLimits& i
   into.ping_rate = rate_of(given.ping_rate);
   if (given.framer != nullptr) {
     auto framer = default_framer_limits();
-    if (!read_struct(given.framer, framer)) return "limits.framer: size";
+    if (!read_struct(given.framer, framer) || framer.reserved != 0) {
+      return "limits.framer: size, or reserved is not 0";
+    }
     into.framer = to_cpp(framer);
   }
   return nullptr;
@@ -210,6 +212,7 @@ const char* read_send(const siptls_send_options* given, SendOptions& into) {
   siptls_send_options options{};
   if (!read_struct(given, options)) return "options: size";
   const auto report = to_enum(options.report, Report::always);
+  if (options.reserved != 0) return "options.reserved is not 0";
   if (!report) return "report is no choice";
   into.report = *report;
   if (options.expires_at != 0) into.expires_at = mono_time(options.expires_at);

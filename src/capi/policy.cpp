@@ -38,7 +38,7 @@ siptls_policy show_policy(const TlsPolicy& policy, std::uint32_t preset) noexcep
   out.wildcard = static_cast<std::uint32_t>(policy.names.wildcard);
   out.common_name = static_cast<std::uint32_t>(policy.names.common_name);
   out.clock_policy = static_cast<std::uint32_t>(policy.clock);
-  out.ocsp = static_cast<std::uint32_t>(policy.ocsp);
+  out.ocsp = ocsp_number(policy.ocsp);
   out.authorise = static_cast<std::uint32_t>(policy.authorise);
   out.unknown_server_name = static_cast<std::uint32_t>(policy.unknown_server_name);
   out.resumption = static_cast<std::uint32_t>(policy.resumption);
@@ -48,7 +48,7 @@ siptls_policy show_policy(const TlsPolicy& policy, std::uint32_t preset) noexcep
 }
 
 int show(const CipherSuite* suite, siptls_cipher_suite* out) noexcept {
-  if (suite == nullptr) return SIPTLS_E_INVALID_ARGUMENT;
+  if (suite == nullptr) return 0;
   siptls_cipher_suite shown{};
   // The catalogue is static, and its texts are literals.
   shown.name = suite->name.data();
@@ -61,7 +61,7 @@ int show(const CipherSuite* suite, siptls_cipher_suite* out) noexcept {
   shown.status = static_cast<std::uint32_t>(suite->status);
   shown.strength_bits = suite->strength_bits;
   shown.in_img2020_list = suite->in_img2020_list ? 1 : 0;
-  return write_struct(out, shown) ? SIPTLS_OK : SIPTLS_E_INVALID_ARGUMENT;
+  return write_struct(out, shown) ? 1 : 0;
 }
 
 }  // namespace
@@ -86,6 +86,7 @@ std::optional<TlsPolicy> preset_policy(std::uint32_t preset) {
 std::optional<TlsPolicy> to_cpp(const siptls_policy& policy) {
   auto out = preset_policy(policy.preset);
   if (!out) return std::nullopt;
+  const auto ocsp = ocsp_policy(policy.ocsp);
   const bool known =
       take(policy.min_version, out->min_version) && take(policy.max_version, out->max_version) &&
       take(policy.client_certificate, ClientCertificate::none, out->client_certificate) &&
@@ -93,8 +94,7 @@ std::optional<TlsPolicy> to_cpp(const siptls_policy& policy) {
       take(policy.wildcard, WildcardPolicy::dangerous_one_label, out->names.wildcard) &&
       take(policy.common_name, CommonNamePolicy::dangerous_if_no_subject_alt_name,
            out->names.common_name) &&
-      take(policy.clock_policy, ClockPolicy::require, out->clock) &&
-      take(policy.ocsp, OcspPolicy::require, out->ocsp) &&
+      take(policy.clock_policy, ClockPolicy::require, out->clock) && ocsp &&
       take(policy.authorise, PeerAuthorisation::host, out->authorise) &&
       take(policy.unknown_server_name, UnknownServerName::use_first, out->unknown_server_name) &&
       take(policy.resumption, Resumption::tickets, out->resumption) &&
@@ -106,6 +106,7 @@ std::optional<TlsPolicy> to_cpp(const siptls_policy& policy) {
       !take(policy.signature_schemes, policy.signature_scheme_count, out->signature_schemes)) {
     return std::nullopt;
   }
+  out->ocsp = *ocsp;
   return out;
 }
 
@@ -127,10 +128,17 @@ using siptls::capi::guarded;
 int siptls_policy_init(siptls_policy* policy, size_t size, uint32_t preset) {
   return guarded(nullptr, [&]() -> int {
     const auto found = siptls::capi::preset_policy(preset);
-    if (policy == nullptr || size < sizeof(size_t) || !found) return SIPTLS_E_INVALID_ARGUMENT;
-    siptls::capi::init_struct(policy, size, siptls::capi::show_policy(*found, preset));
+    if (!found ||
+        !siptls::capi::init_struct(policy, size, siptls::capi::show_policy(*found, preset))) {
+      return SIPTLS_E_INVALID_ARGUMENT;
+    }
     return SIPTLS_OK;
   });
+}
+
+const char* siptls_protocol_version_name(uint32_t version) {
+  if (version != SIPTLS_TLS1_2 && version != SIPTLS_TLS1_3) return "";
+  return siptls::to_string(static_cast<siptls::ProtocolVersion>(version)).data();
 }
 
 size_t siptls_cipher_suite_count(void) { return siptls::cipher_suites().size(); }
@@ -145,7 +153,7 @@ int siptls_cipher_suite_by_code(uint16_t code, siptls_cipher_suite* suite) {
 }
 
 int siptls_cipher_suite_by_name(const char* name, siptls_cipher_suite* suite) {
-  if (name == nullptr) return SIPTLS_E_INVALID_ARGUMENT;
+  if (name == nullptr) return 0;
   return siptls::capi::show(siptls::find_cipher_suite(std::string_view(name)), suite);
 }
 

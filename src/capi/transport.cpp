@@ -34,15 +34,36 @@ int on_connection(siptls_transport* transport, siptls_error* error, F&& call) {
   });
 }
 
-// Keeps the memory of a target, and nothing of the host's.
-void let_go(siptls::Target& target) noexcept {
-  target.trace.reset();
-  target.context.reset();
+// At its end nothing of the host's is kept, only memory for the next call.
+class Borrowed {
+ public:
+  explicit Borrowed(siptls_transport& transport) noexcept : transport_(transport) {}
+  Borrowed(const Borrowed&) = delete;
+  Borrowed& operator=(const Borrowed&) = delete;
+  ~Borrowed() {
+    transport_.target.trace.reset();
+    transport_.target.context.reset();
+    transport_.fallback.context.reset();
+  }
+
+ private:
+  siptls_transport& transport_;
+};
+
+// The calls that return nothing: memory that is out is told with the next event.
+template <typename F>
+void tell_later(siptls_transport* transport, F&& call) noexcept {
+  if (transport == nullptr) return;
+  try {
+    call(transport->transport);
+  } catch (const std::exception&) {
+    transport->out_of_memory = true;
+  }
 }
 
 // A report may be left out, but not be without a size: that is said before anything is done.
 bool can_report(const siptls_update_report* report) noexcept {
-  return report == nullptr || siptls::capi::size_of(report) >= sizeof(size_t);
+  return report == nullptr || siptls::capi::size_of(report) != 0;
 }
 
 int give_report(Result<UpdateReport> result, siptls_update_report* report, siptls_error* error) {
@@ -65,7 +86,7 @@ int siptls_transport_new(const siptls_transport_options* options, siptls_transpo
       return invalid(error, why);
     }
     return finish(TlsTransport::create(std::move(into)), transport, error, [](TlsTransport made) {
-      return new siptls_transport{std::move(made), {}, {}, {}, {}, {}, {}};
+      return new siptls_transport{std::move(made), {}, {}, {}, {}, {}, false, {}, {}};
     });
   });
 }
@@ -79,7 +100,14 @@ int siptls_transport_fd(const siptls_transport* transport) {
 int siptls_transport_next_event(siptls_transport* transport, siptls_event* event) {
   siptls_event shown{};
   if (transport == nullptr || !siptls::capi::write_struct(event, shown)) return 0;
-  transport->event = transport->transport.next_event();
+  try {
+    transport->event = transport->transport.next_event();
+  } catch (const std::exception&) {
+    transport->out_of_memory = true;
+  }
+  if (std::exchange(transport->out_of_memory, false)) {
+    transport->event.emplace(siptls::Warning{siptls::Error(siptls::Errc::out_of_memory)});
+  }
   if (!transport->event) return 0;
   siptls::capi::show_event(*transport, shown);
   static_cast<void>(siptls::capi::write_struct(event, shown));
@@ -88,6 +116,7 @@ int siptls_transport_next_event(siptls_transport* transport, siptls_event* event
 
 int siptls_transport_attempt(const siptls_transport* transport, size_t index,
                              siptls_endpoint* remote, siptls_error* why) {
+  if (why != nullptr) why->error.reset();
   if (transport == nullptr || !transport->event) return 0;
   const std::vector<siptls::ConnectAttempt>* attempts = nullptr;
   if (const auto* const failed = std::get_if<siptls::ConnectFailed>(&*transport->event)) {
@@ -104,7 +133,7 @@ int siptls_transport_attempt(const siptls_transport* transport, size_t index,
 }
 
 void siptls_transport_flush(siptls_transport* transport) {
-  if (transport != nullptr) transport->transport.flush();
+  tell_later(transport, [](TlsTransport& own) { own.flush(); });
 }
 
 int siptls_transport_listen(siptls_transport* transport, const siptls_listen_options* options,
@@ -172,7 +201,9 @@ int siptls_transport_update_all(siptls_transport* transport,
     if (!can_report(report)) return invalid(error, "report: size");
     siptls::ContextUpdate update;
     for (size_t i = 0; i < listener_count; ++i) {
-      if (listeners[i].context == nullptr) return invalid(error, "a context is NULL");
+      if (listeners[i].context == nullptr || listeners[i].reserved != 0) {
+        return invalid(error, "a context is NULL, or reserved is not 0");
+      }
       update.listeners.emplace_back(static_cast<ListenerId>(listeners[i].listener),
                                     listeners[i].context->context);
     }
@@ -191,11 +222,11 @@ int siptls_transport_connect(siptls_transport* transport, const siptls_target* t
                              siptls_connection* connection, siptls_error* error) {
   return guarded(error, [&]() -> int {
     if (transport == nullptr) return invalid(error, "transport is NULL");
+    const Borrowed borrowed(*transport);
     if (const char* const why = siptls::capi::read_target(target, transport->target)) {
       return invalid(error, why);
     }
     const auto opened = transport->transport.connect(transport->target);
-    let_go(transport->target);
     if (!opened) return fail(error, opened.error());
     if (connection != nullptr) *connection = static_cast<siptls_connection>(*opened);
     return SIPTLS_OK;
@@ -216,13 +247,12 @@ int siptls_transport_send_to(siptls_transport* transport, const siptls_target* t
                              siptls_token* token, siptls_error* error) {
   return send_message(transport, message, size, options, token, error,
                       [&](std::span<const std::byte> octets, const siptls::SendOptions& how) {
+                        const Borrowed borrowed(*transport);
                         auto& into = transport->target;
                         if (const char* const why = siptls::capi::read_target(target, into)) {
                           return refused(why);
                         }
-                        auto accepted = transport->transport.send(into, octets, how);
-                        let_go(into);
-                        return accepted;
+                        return transport->transport.send(into, octets, how);
                       });
 }
 
@@ -232,14 +262,12 @@ int siptls_transport_respond(siptls_transport* transport, siptls_connection conn
                              siptls_error* error) {
   return send_message(transport, message, size, options, token, error,
                       [&](std::span<const std::byte> octets, const siptls::SendOptions& how) {
+                        const Borrowed borrowed(*transport);
                         auto& into = transport->fallback;
                         if (const char* const why = siptls::capi::read_fallback(fallback, into)) {
                           return refused(why);
                         }
-                        auto accepted =
-                            transport->transport.respond(id_of(connection), octets, into, how);
-                        into.context.reset();
-                        return accepted;
+                        return transport->transport.respond(id_of(connection), octets, into, how);
                       });
 }
 
@@ -301,7 +329,7 @@ int siptls_transport_abort(siptls_transport* transport, siptls_connection connec
 }
 
 void siptls_transport_close_all(siptls_transport* transport) {
-  if (transport != nullptr) transport->transport.close_all();
+  tell_later(transport, [](TlsTransport& own) { own.close_all(); });
 }
 
 int siptls_transport_drain(siptls_transport* transport, siptls_connection connection,
@@ -312,7 +340,7 @@ int siptls_transport_drain(siptls_transport* transport, siptls_connection connec
 }
 
 void siptls_transport_drain_all(siptls_transport* transport, int64_t deadline) {
-  if (transport != nullptr) transport->transport.drain_all(mono_time(deadline));
+  tell_later(transport, [&](TlsTransport& own) { own.drain_all(mono_time(deadline)); });
 }
 
 int siptls_transport_pause(siptls_transport* transport, siptls_connection connection,
@@ -325,6 +353,18 @@ int siptls_transport_resume(siptls_transport* transport, siptls_connection conne
                             siptls_error* error) {
   return on_connection(transport, error,
                        [&](TlsTransport& own) { return own.resume(id_of(connection)); });
+}
+
+const siptls_peer* siptls_transport_peer(siptls_transport* transport,
+                                         siptls_connection connection) {
+  if (transport == nullptr) return nullptr;
+  return siptls::capi::guarded_or(static_cast<const siptls_peer*>(nullptr), [&] {
+    const siptls::PeerInfo* const found = transport->transport.peer(id_of(connection));
+    if (found == nullptr) return static_cast<const siptls_peer*>(nullptr);
+    transport->asked_for.info = *found;
+    transport->asked_for.path.path = found->path;
+    return static_cast<const siptls_peer*>(&transport->asked_for);
+  });
 }
 
 size_t siptls_transport_connection_count(const siptls_transport* transport) {

@@ -108,12 +108,12 @@ size_t siptls_trust_store_count(const siptls_trust_store* store) {
 
 int siptls_trust_store_entry(const siptls_trust_store* store, size_t index,
                              siptls_certificate* entry) {
-  if (index >= siptls_trust_store_count(store)) return SIPTLS_E_INVALID_ARGUMENT;
+  if (index >= siptls_trust_store_count(store)) return 0;
   const auto& found = store->store.entries()[index];
   auto out = to_c(found.certificate);
   out.self_signed = found.self_signed ? 1 : 0;
   out.is_ca = found.is_ca ? 1 : 0;
-  return write_struct(entry, out) ? SIPTLS_OK : SIPTLS_E_INVALID_ARGUMENT;
+  return write_struct(entry, out) ? 1 : 0;
 }
 
 const uint8_t* siptls_trust_store_digest(const siptls_trust_store* store) {

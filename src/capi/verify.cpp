@@ -25,7 +25,6 @@ siptls_verify_options default_options(const siptls_now* at) noexcept {
   options.size = sizeof options;
   // Without a time nothing can be judged.
   options.at = at != nullptr ? *at : siptls_now{0, 0, SIPTLS_CLOCK_BEHIND_FLOOR, 0};
-  options.ocsp = SIPTLS_OCSP_IF_PRESENT;
   return options;
 }
 
@@ -42,9 +41,11 @@ bool read_judgement(const siptls_verify_options& given, Judgement& into) {
   const auto wildcard = to_enum(given.wildcard, siptls::WildcardPolicy::dangerous_one_label);
   const auto common_name =
       to_enum(given.common_name, siptls::CommonNamePolicy::dangerous_if_no_subject_alt_name);
-  const auto ocsp = to_enum(given.ocsp, siptls::OcspPolicy::require);
+  const auto ocsp = siptls::capi::ocsp_policy(given.ocsp);
   if (!clock || !role || !eku || !wildcard || !common_name || !ocsp) return false;
-  if (!to_cpp(given.allowed, given.allowed_count, into.allowed)) return false;
+  if (siptls::capi::read_allowed(given.allowed, given.allowed_count, into.allowed) != nullptr) {
+    return false;
+  }
   auto& options = into.options;
   options.at = to_cpp(given.at);
   options.clock = *clock;
@@ -68,7 +69,8 @@ int judge(const siptls_trust_store* store, const void* chain, const siptls_verif
     auto options = default_options(nullptr);
     Judgement judgement;
     if (!read_struct(given, options) || !read_judgement(options, judgement)) {
-      return invalid(error, "options: a size, or a number that is no choice");
+      return invalid(
+          error, "options: a size, a number that is no choice, or an empty list of who is allowed");
     }
     Result<ProvenPath> proven = verify(judgement.options);
     if (!proven) return fail(error, std::move(proven).error());
@@ -111,9 +113,8 @@ size_t siptls_path_identity_count(const siptls_path* path) {
 }
 
 int siptls_path_identity(const siptls_path* path, size_t index, siptls_identity* identity) {
-  if (index >= siptls_path_identity_count(path)) return SIPTLS_E_INVALID_ARGUMENT;
-  return write_struct(identity, to_c(path->path->identities[index])) ? SIPTLS_OK
-                                                                     : SIPTLS_E_INVALID_ARGUMENT;
+  if (index >= siptls_path_identity_count(path)) return 0;
+  return write_struct(identity, to_c(path->path->identities[index])) ? 1 : 0;
 }
 
 int64_t siptls_path_matched(const siptls_path* path) {
@@ -132,10 +133,8 @@ size_t siptls_path_certificate_count(const siptls_path* path) {
 
 int siptls_path_certificate(const siptls_path* path, size_t index,
                             siptls_certificate* certificate) {
-  if (index >= siptls_path_certificate_count(path)) return SIPTLS_E_INVALID_ARGUMENT;
-  return write_struct(certificate, to_c(path->path->certificates[index]))
-             ? SIPTLS_OK
-             : SIPTLS_E_INVALID_ARGUMENT;
+  if (index >= siptls_path_certificate_count(path)) return 0;
+  return write_struct(certificate, to_c(path->path->certificates[index])) ? 1 : 0;
 }
 
 size_t siptls_path_ca_depth(const siptls_path* path) {

@@ -23,6 +23,20 @@ Result<void> check_version_text() {
                                 version));
 }
 
+// The other way round: a BoringSSL that stands in front of the process's OpenSSL takes the calls
+// that are meant for it. This code would run well then, and its host would not.
+Result<void> check_names_of_others(const void* boringssl_only) {
+  const std::string home = os::file_of(boringssl_only);
+  // OpenSSL 3 alone has this one.
+  const std::string openssl = os::file_answering_to("OPENSSL_version_major");
+  if (openssl.empty() || os::file_answering_to("OpenSSL_version") != home) return {};
+  return Unexpected(
+      Errc::foreign_tls_library,
+      fmt::format("{} answers to the names of {}, which this process has too: link OpenSSL before "
+                  "siptls, link siptls with a static BoringSSL, or load it as plugin",
+                  home, openssl));
+}
+
 Result<void> check_crypto() {
   auto places = check_functions(library_function("CRYPTO_BUFFER_new", &CRYPTO_BUFFER_new),
                                 {library_function("OpenSSL_version", &OpenSSL_version),
@@ -31,7 +45,8 @@ Result<void> check_crypto() {
                                  library_function("EVP_PKEY_free", &EVP_PKEY_free),
                                  library_function("EVP_DigestSign", &EVP_DigestSign)});
   if (!places) return places;
-  return check_version_text();
+  if (auto version = check_version_text(); !version) return version;
+  return check_names_of_others(library_function("", &CRYPTO_BUFFER_new).address);
 }
 
 }  // namespace

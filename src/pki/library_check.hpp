@@ -30,7 +30,8 @@ LibraryFunction library_function(const char* name, F* function) {
 Result<void> check_functions(const LibraryFunction& boringssl_only,
                              std::initializer_list<LibraryFunction> shared_names);
 
-// The same for libcrypto. Done once per process; later calls return the first verdict.
+// The same for libcrypto, and the other way round: BoringSSL must not take the calls that are meant
+// for the process's OpenSSL. Done once per process; later calls return the first verdict.
 Result<void> check_crypto_library();
 
 }  // namespace siptls::pki

@@ -54,7 +54,7 @@ bool queued(int library, std::initializer_list<int> reasons) {
         ERR_GET_LIB(code) == library &&
         std::find(reasons.begin(), reasons.end(), ERR_GET_REASON(code)) != reasons.end();
     found = found || wanted;
-    ERR_put_error(ERR_GET_LIB(code), 0, ERR_GET_REASON(code), __FILE__, __LINE__);
+    ERR_put_error(ERR_GET_LIB(code), 0, ERR_GET_REASON(code), "private_key.cpp", __LINE__);
   }
   return found;
 }

@@ -7,6 +7,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
+// A time from now that no clock runs out of.
+constexpr milliseconds kLongest = std::chrono::hours(24 * 365 * 100);
+
 // The next number of a sequence that spreads well (splitmix64). It protects nothing.
 std::uint64_t next_random(std::uint64_t& state) noexcept {
   state += 0x9e3779b97f4a7c15u;
@@ -27,8 +30,8 @@ milliseconds between(int percent, milliseconds most, std::uint64_t random) noexc
 
 KeepAliveTimer::KeepAliveTimer(const KeepAliveOptions& options, MonoTime now,
                                std::uint64_t seed) noexcept
-    : options_{std::max(options.interval, milliseconds(1)),
-               std::max(options.pong_timeout, milliseconds(1))},
+    : options_{std::clamp(options.interval, milliseconds(1), kLongest),
+               std::clamp(options.pong_timeout, milliseconds(1), kLongest)},
       random_(seed) {
   wait(now);
 }

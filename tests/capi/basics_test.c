@@ -19,6 +19,10 @@ static void an_error_is_reused(void) {
   CHECK(contains(siptls_error_evidence(error), "alpha.example"));
   CHECK(contains(siptls_error_message(error), "invalid_endpoint: "));
   CHECK(contains(siptls_error_message(error), siptls_error_evidence(error)));
+  siptls_error* const copy = siptls_error_copy(error);
+  CHECK_NUMBER(siptls_error_reason(copy), siptls_error_reason(error));
+  CHECK_STRING(siptls_error_message(copy), siptls_error_message(error));
+  siptls_error_free(copy);
   CHECK_NUMBER(siptls_error_alert(error), -1);
   CHECK_NUMBER(siptls_error_certificate(error), -1);
   CHECK_NUMBER(siptls_error_offset(error), -1);
@@ -108,6 +112,10 @@ static void endpoints_are_read_and_written(void) {
     CHECK_NUMBER(endpoint.scope, 0);
     CHECK_NUMBER(siptls_endpoint_format(&endpoint, text, sizeof text), SIPTLS_OK);
     CHECK_STRING(text, rows[i].written);
+    CHECK_NUMBER(siptls_endpoint_format_address(&endpoint, text, sizeof text), SIPTLS_OK);
+    CHECK(strstr(rows[i].written, text) != NULL);
+    CHECK(strchr(text, ']') == NULL);
+    CHECK_NUMBER(siptls_endpoint_format(&endpoint, text, sizeof text), SIPTLS_OK);
     const size_t need = strlen(rows[i].written) + 1;
     CHECK_NUMBER(siptls_endpoint_format(&endpoint, text, need), SIPTLS_OK);
     CHECK_NUMBER(siptls_endpoint_format(&endpoint, text, need - 1), SIPTLS_E_INVALID_ARGUMENT);
@@ -128,6 +136,9 @@ static void endpoints_keep_their_octets(void) {
   endpoint.address[1] = 0xbf;
   char text[SIPTLS_ENDPOINT_TEXT_SIZE];
   CHECK_NUMBER(siptls_endpoint_format(&endpoint, text, sizeof text), SIPTLS_OK);
+  endpoint.reserved = 1;
+  CHECK_NUMBER(siptls_endpoint_format(&endpoint, text, sizeof text), SIPTLS_E_INVALID_ARGUMENT);
+  endpoint.reserved = 0;
   endpoint.family = 0;
   CHECK_NUMBER(siptls_endpoint_format(&endpoint, text, sizeof text), SIPTLS_E_INVALID_ARGUMENT);
   endpoint.family = 5;

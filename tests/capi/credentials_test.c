@@ -18,7 +18,7 @@ static int from_pem(const char* key, const char* chain, siptls_passphrase_source
 static void check_leaf(const siptls_credentials* credentials) {
   CHECK_NUMBER(siptls_credentials_certificate_count(credentials), 2);
   siptls_certificate leaf = {.size = sizeof leaf};
-  REQUIRE(siptls_credentials_certificate(credentials, 0, &leaf) == SIPTLS_OK);
+  REQUIRE(siptls_credentials_certificate(credentials, 0, &leaf));
   CHECK_STRING(leaf.subject, "CN=alpha.example");
   CHECK(contains(leaf.issuer, "CN="));
   CHECK_STRING(leaf.key, "P-256");
@@ -27,18 +27,18 @@ static void check_leaf(const siptls_credentials* credentials) {
   CHECK_NUMBER(leaf.not_before, 1704067200);
   CHECK_NUMBER(leaf.not_after, 4102444800);
   siptls_certificate above = {.size = sizeof above};
-  REQUIRE(siptls_credentials_certificate(credentials, 1, &above) == SIPTLS_OK);
+  REQUIRE(siptls_credentials_certificate(credentials, 1, &above));
   CHECK_STRING(above.subject, leaf.issuer);
   CHECK(memcmp(leaf.sha256, above.sha256, 32) != 0);
-  CHECK_NUMBER(siptls_credentials_certificate(credentials, 2, &above), SIPTLS_E_INVALID_ARGUMENT);
+  CHECK_NUMBER(siptls_credentials_certificate(credentials, 2, &above), 0);
 
   // A SIP URI switches DNS names off (RFC 5922 section 7.1).
   REQUIRE(siptls_credentials_identity_count(credentials) == 1);
   siptls_identity identity = {.size = sizeof identity};
-  REQUIRE(siptls_credentials_identity(credentials, 0, &identity) == SIPTLS_OK);
+  REQUIRE(siptls_credentials_identity(credentials, 0, &identity));
   CHECK_STRING(identity.name, "alpha.example");
   CHECK_NUMBER(identity.source, SIPTLS_IDENTITY_SIP_URI);
-  CHECK_NUMBER(siptls_credentials_identity(credentials, 1, &identity), SIPTLS_E_INVALID_ARGUMENT);
+  CHECK_NUMBER(siptls_credentials_identity(credentials, 1, &identity), 0);
 }
 
 static void credentials_come_from_memory(void) {
@@ -170,11 +170,11 @@ static void a_staple_makes_new_credentials(void) {
 static void check_root(const siptls_trust_store* store) {
   REQUIRE(siptls_trust_store_count(store) == 1);
   siptls_certificate root = {.size = sizeof root};
-  REQUIRE(siptls_trust_store_entry(store, 0, &root) == SIPTLS_OK);
+  REQUIRE(siptls_trust_store_entry(store, 0, &root));
   CHECK_STRING(root.subject, root.issuer);
   CHECK_NUMBER(root.self_signed, 1);
   CHECK_NUMBER(root.is_ca, 1);
-  CHECK_NUMBER(siptls_trust_store_entry(store, 1, &root), SIPTLS_E_INVALID_ARGUMENT);
+  CHECK_NUMBER(siptls_trust_store_entry(store, 1, &root), 0);
 }
 
 static void trust_stores_come_from_many_places(void) {

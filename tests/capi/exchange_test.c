@@ -29,7 +29,7 @@ static void a_path_is_kept_for_longer_than_its_event(void) {
   stage_close(&stage);
   CHECK_NUMBER(siptls_path_covers(kept, "alpha.example"), 1);
   siptls_identity identity = {.size = sizeof identity};
-  CHECK_NUMBER(siptls_path_identity(kept, 0, &identity), SIPTLS_OK);
+  CHECK_NUMBER(siptls_path_identity(kept, 0, &identity), 1);
   CHECK_STRING(identity.name, "alpha.example");
   siptls_path_free(kept);
 }
@@ -52,7 +52,7 @@ static void look_at_peer(struct host* host, const siptls_event* event) {
   proven.matched = siptls_path_matched(path);
   proven.covers = siptls_path_covers(path, "alpha.example");
   siptls_certificate leaf = {.size = sizeof leaf};
-  REQUIRE(siptls_path_certificate(path, 0, &leaf) == SIPTLS_OK);
+  REQUIRE(siptls_path_certificate(path, 0, &leaf));
   snprintf(proven.subject, sizeof proven.subject, "%s", leaf.subject);
 }
 
@@ -88,6 +88,12 @@ static void both_sides_tell_who_is_there(void) {
   CHECK_NUMBER(proven.matched, 0);
   CHECK_NUMBER(proven.covers, 1);
   CHECK_NUMBER(siptls_transport_connection_count(stage.server.transport), 1);
+  const siptls_peer* peer = siptls_transport_peer(stage.client.transport, client->connection);
+  REQUIRE(peer != NULL);
+  CHECK_NUMBER(siptls_path_covers(siptls_peer_path(peer), "alpha.example"), 1);
+  CHECK_STRING(siptls_protocol_version_name(siptls_peer_version(peer)), "TLS 1.3");
+  CHECK_STRING(siptls_protocol_version_name(0x0301), "");
+  CHECK(siptls_transport_peer(stage.client.transport, 0) == NULL);
   stage_close(&stage);
 }
 

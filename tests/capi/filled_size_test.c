@@ -35,25 +35,19 @@ static const struct field certificate_fields[] = {
     FIELD(siptls_certificate, key),         FIELD(siptls_certificate, sha256),
     FIELD(siptls_certificate, not_before),  FIELD(siptls_certificate, not_after),
     FIELD(siptls_certificate, self_signed), FIELD(siptls_certificate, is_ca)};
-static int fill_from_store(void* block) {
-  return siptls_trust_store_entry(trust, 0, block) == SIPTLS_OK;
-}
+static int fill_from_store(void* block) { return siptls_trust_store_entry(trust, 0, block); }
 static int fill_from_credentials(void* block) {
-  return siptls_credentials_certificate(credentials, 0, block) == SIPTLS_OK;
+  return siptls_credentials_certificate(credentials, 0, block);
 }
-static int fill_from_path(void* block) {
-  return siptls_path_certificate(path, 0, block) == SIPTLS_OK;
-}
+static int fill_from_path(void* block) { return siptls_path_certificate(path, 0, block); }
 
 static const struct field identity_fields[] = {
     FIELD(siptls_identity, size), FIELD(siptls_identity, name), FIELD(siptls_identity, source),
     FIELD(siptls_identity, reserved)};
 static int fill_identity_of_credentials(void* block) {
-  return siptls_credentials_identity(credentials, 0, block) == SIPTLS_OK;
+  return siptls_credentials_identity(credentials, 0, block);
 }
-static int fill_identity_of_path(void* block) {
-  return siptls_path_identity(path, 0, block) == SIPTLS_OK;
-}
+static int fill_identity_of_path(void* block) { return siptls_path_identity(path, 0, block); }
 
 static const struct field chain_memory_fields[] = {
     FIELD(siptls_chain_memory, size), FIELD(siptls_chain_memory, chains),
@@ -79,12 +73,10 @@ static const struct field cipher_suite_fields[] = {
     FIELD(siptls_cipher_suite, reason),         FIELD(siptls_cipher_suite, code),
     FIELD(siptls_cipher_suite, status),         FIELD(siptls_cipher_suite, strength_bits),
     FIELD(siptls_cipher_suite, in_img2020_list)};
-static int fill_suite_at(void* block) { return siptls_cipher_suite_at(0, block) == SIPTLS_OK; }
-static int fill_suite_by_code(void* block) {
-  return siptls_cipher_suite_by_code(0xc02f, block) == SIPTLS_OK;
-}
+static int fill_suite_at(void* block) { return siptls_cipher_suite_at(0, block); }
+static int fill_suite_by_code(void* block) { return siptls_cipher_suite_by_code(0xc02f, block); }
 static int fill_suite_by_name(void* block) {
-  return siptls_cipher_suite_by_name("ECDHE-RSA-AES128-GCM-SHA256", block) == SIPTLS_OK;
+  return siptls_cipher_suite_by_name("ECDHE-RSA-AES128-GCM-SHA256", block);
 }
 
 static const struct field header_fields[] = {FIELD(siptls_header, size), FIELD(siptls_header, name),

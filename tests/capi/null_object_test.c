@@ -7,6 +7,7 @@ static void basics(void) {
   siptls_endpoint endpoint;
   char text[SIPTLS_ENDPOINT_TEXT_SIZE];
   siptls_error_free(NULL);
+  CHECK(siptls_error_copy(NULL) == NULL);
   CHECK_NUMBER(siptls_error_reason(NULL), SIPTLS_OK);
   CHECK_NUMBER(siptls_error_alert(NULL), -1);
   CHECK_NUMBER(siptls_error_certificate(NULL), -1);
@@ -51,8 +52,8 @@ static void trust_stores(void) {
   REFUSES(siptls_trust_store_with_crls, store, pem, strlen(pem), NULL);
   CHECK(other == NULL);
   siptls_certificate entry = {.size = sizeof entry};
-  IS_REFUSED(siptls_trust_store_entry(NULL, 0, &entry));
-  IS_REFUSED(siptls_trust_store_entry(store, 0, NULL));
+  CHECK_NUMBER(siptls_trust_store_entry(NULL, 0, &entry), 0);
+  CHECK_NUMBER(siptls_trust_store_entry(store, 0, NULL), 0);
   CHECK_NUMBER(siptls_trust_store_count(NULL), 0);
   CHECK(siptls_trust_store_digest(NULL) == NULL);
   siptls_chain_memory memory = {sizeof memory, 7, 7, 7};
@@ -99,11 +100,11 @@ static void paths(void) {
   siptls_identity identity = {.size = sizeof identity};
   siptls_certificate certificate = {.size = sizeof certificate};
   CHECK_NUMBER(siptls_path_identity_count(NULL), 0);
-  IS_REFUSED(siptls_path_identity(NULL, 0, &identity));
+  CHECK_NUMBER(siptls_path_identity(NULL, 0, &identity), 0);
   CHECK_NUMBER(siptls_path_matched(NULL), -1);
   CHECK_NUMBER(siptls_path_covers(NULL, "alpha.example"), 0);
   CHECK_NUMBER(siptls_path_certificate_count(NULL), 0);
-  IS_REFUSED(siptls_path_certificate(NULL, 0, &certificate));
+  CHECK_NUMBER(siptls_path_certificate(NULL, 0, &certificate), 0);
   CHECK_NUMBER(siptls_path_ca_depth(NULL), 0);
   CHECK_NUMBER(siptls_path_ocsp_valid_until(NULL), INT64_MIN);
   CHECK(siptls_path_copy(NULL) == NULL);
@@ -113,8 +114,8 @@ static void paths(void) {
                      SIPTLS_OK
                  ? siptls_trust_store_verify_pem(store, pem, strlen(pem), &options, NULL, why)
                  : SIPTLS_E_INTERNAL);
-  IS_REFUSED(siptls_path_identity(path, 0, NULL));
-  IS_REFUSED(siptls_path_certificate(path, 0, NULL));
+  CHECK_NUMBER(siptls_path_identity(path, 0, NULL), 0);
+  CHECK_NUMBER(siptls_path_certificate(path, 0, NULL), 0);
   CHECK_NUMBER(siptls_path_covers(path, NULL), 0);
   siptls_path_free(path);
   siptls_trust_store_free(store);
@@ -142,11 +143,11 @@ static void credentials(void) {
   siptls_certificate certificate = {.size = sizeof certificate};
   siptls_identity identity = {.size = sizeof identity};
   CHECK_NUMBER(siptls_credentials_certificate_count(NULL), 0);
-  IS_REFUSED(siptls_credentials_certificate(NULL, 0, &certificate));
-  IS_REFUSED(siptls_credentials_certificate(made, 0, NULL));
+  CHECK_NUMBER(siptls_credentials_certificate(NULL, 0, &certificate), 0);
+  CHECK_NUMBER(siptls_credentials_certificate(made, 0, NULL), 0);
   CHECK_NUMBER(siptls_credentials_identity_count(NULL), 0);
-  IS_REFUSED(siptls_credentials_identity(NULL, 0, &identity));
-  IS_REFUSED(siptls_credentials_identity(made, 0, NULL));
+  CHECK_NUMBER(siptls_credentials_identity(NULL, 0, &identity), 0);
+  CHECK_NUMBER(siptls_credentials_identity(made, 0, NULL), 0);
   CHECK_NUMBER(siptls_credentials_warning(NULL, 0, why), 0);
   CHECK_NUMBER(siptls_credentials_warning(made, 0, NULL), 0);
   siptls_credentials_free(made);
@@ -170,11 +171,11 @@ static void contexts(void) {
   siptls_ticket_keys_free(NULL);
 
   IS_REFUSED(siptls_policy_init(NULL, sizeof(siptls_policy), SIPTLS_PRESET_MODERN));
-  IS_REFUSED(siptls_cipher_suite_at(0, NULL));
-  IS_REFUSED(siptls_cipher_suite_by_code(0xc02f, NULL));
+  CHECK_NUMBER(siptls_cipher_suite_at(0, NULL), 0);
+  CHECK_NUMBER(siptls_cipher_suite_by_code(0xc02f, NULL), 0);
   siptls_cipher_suite suite = {.size = sizeof suite};
-  IS_REFUSED(siptls_cipher_suite_by_name(NULL, &suite));
-  IS_REFUSED(siptls_cipher_suite_by_name("TLS_AES_128_GCM_SHA256", NULL));
+  CHECK_NUMBER(siptls_cipher_suite_by_name(NULL, &suite), 0);
+  CHECK_NUMBER(siptls_cipher_suite_by_name("TLS_AES_128_GCM_SHA256", NULL), 0);
   IS_REFUSED(siptls_group_name(29, NULL, 32));
 
   siptls_context_config config;

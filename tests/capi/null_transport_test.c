@@ -40,6 +40,7 @@ static void no_transport(void) {
   siptls_transport_close_all(NULL);
   siptls_transport_drain_all(NULL, 0);
   CHECK_NUMBER(siptls_transport_connection_count(NULL), 0);
+  CHECK(siptls_transport_peer(NULL, 1) == NULL);
   REFUSES(siptls_transport_listen, NULL, &listen, &listener);
   REFUSES(siptls_transport_local_endpoint, NULL, 1, &endpoint);
   REFUSES(siptls_transport_stop_listening, NULL, 1);

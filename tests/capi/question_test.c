@@ -15,7 +15,7 @@ static void note_question(struct host* host, const siptls_event* event) {
   (void)host;
   if (event->kind != SIPTLS_EVENT_AUTHORISE_PEER) return;
   siptls_identity identity = {.size = sizeof identity};
-  REQUIRE(siptls_path_identity(siptls_peer_path(event->peer), 0, &identity) == SIPTLS_OK);
+  REQUIRE(siptls_path_identity(siptls_peer_path(event->peer), 0, &identity));
   snprintf(asked_about, sizeof asked_about, "%s", identity.name);
 }
 

@@ -17,7 +17,7 @@ static void note_serial(struct host* host, const siptls_event* event) {
   (void)host;
   if (event->kind != SIPTLS_EVENT_CONNECTED) return;
   siptls_certificate leaf = {.size = sizeof leaf};
-  REQUIRE(siptls_path_certificate(siptls_peer_path(event->peer), 0, &leaf) == SIPTLS_OK);
+  REQUIRE(siptls_path_certificate(siptls_peer_path(event->peer), 0, &leaf));
   snprintf(serial, sizeof serial, "%s", leaf.serial);
 }
 

@@ -262,6 +262,59 @@ TEST_CASE("Lent octets may go away once they are kept") {
   CHECK(b.received == "onetwo");
 }
 
+TEST_CASE("A session tells of a record whose rest has not come, and what room it takes") {
+  for (const auto version : kVersions) {
+    CAPTURE(to_string(version));
+    const TlsContext both = context(only(version));
+    SessionEnd a = client(both);
+    SessionEnd b = server(both);
+    connect(a, b);
+    const std::string text(16'000, 'x');
+    REQUIRE(a.session.send(octets_of(text), a.now));
+    const Octets record = a.take_output();
+    CHECK_FALSE(b.session.has_unread_input());
+    CHECK(b.session.held_input() == 0);
+    std::size_t fed = 0;
+    const auto feed_to = [&](std::size_t end) {
+      b.receive(std::span(record).subspan(fed, end - fed));
+      fed = end;
+    };
+    // Of the header alone nothing is known but that it has begun.
+    for (const std::size_t end : {1u, 4u}) {
+      feed_to(end);
+      CAPTURE(end);
+      CHECK(b.session.has_unread_input());
+      CHECK(b.session.held_input() <= 5);
+    }
+    for (const std::size_t end :
+         {std::size_t{5}, std::size_t{6}, record.size() / 2, record.size() - 1}) {
+      feed_to(end);
+      CAPTURE(end);
+      CHECK(b.session.has_unread_input());
+      CHECK(b.session.held_input() == record.size() - 5);
+    }
+    feed_to(record.size());
+    CHECK(b.received == text);
+    CHECK_FALSE(b.session.has_unread_input());
+    CHECK(b.session.held_input() == 0);
+
+    // What is kept, unread or read in part.
+    REQUIRE(a.session.send(octets_of(std::string(16'000, 'y')), a.now));
+    REQUIRE(a.session.send(octets_of("and more"), a.now));
+    const Octets two = a.take_output();
+    REQUIRE(b.session.feed(two, b.now));
+    CHECK(b.session.held_input() == 0);  // lent
+    b.session.keep_input();
+    CHECK(b.session.held_input() == two.size());
+    std::array<std::byte, 1000> buffer;
+    REQUIRE(b.session.next_plaintext(buffer, b.now));
+    CHECK(b.session.held_input() >= 15'000);
+    CHECK(b.session.held_input() < two.size());
+    b.receive({});
+    CHECK(b.session.held_input() == 0);
+  }
+}
+
 TEST_CASE("Plaintext comes in the portions that the buffer has room for") {
   const TlsContext both = context();
   SessionEnd a = client(both);

@@ -37,12 +37,11 @@ static void report_connected(const siptls_event* event) {
   output_list("identities");
   for (size_t i = 0; i < siptls_path_identity_count(path); ++i) {
     siptls_identity identity = {.size = sizeof identity};
-    if (siptls_path_identity(path, i, &identity) == SIPTLS_OK) output_item(identity.name);
+    if (siptls_path_identity(path, i, &identity)) output_item(identity.name);
   }
   output_list_end();
   output_text("version", siptls_peer_version(event->peer) == SIPTLS_TLS1_3 ? "TLS 1.3" : "TLS 1.2");
-  if (siptls_cipher_suite_by_code((uint16_t)siptls_peer_cipher_suite(event->peer), &suite) ==
-      SIPTLS_OK) {
+  if (siptls_cipher_suite_by_code((uint16_t)siptls_peer_cipher_suite(event->peer), &suite)) {
     output_text("suite", suite.name);
   }
   output_flag("resumed", siptls_peer_resumed(event->peer));
@@ -204,7 +203,7 @@ static int load(struct agent* agent, siptls_error* error) {
   if (reason == SIPTLS_OK) {
     siptls_identity first = {.size = sizeof first};
     const char* name = settings->identity;
-    if (*name == '\0' && siptls_credentials_identity(credentials, 0, &first) == SIPTLS_OK) {
+    if (*name == '\0' && siptls_credentials_identity(credentials, 0, &first)) {
       name = first.name;
     }
     snprintf(agent->self.name, sizeof agent->self.name, "%s", name);

@@ -41,6 +41,10 @@ SIPTLS_C_API int siptls_endpoint_parse(const char* text, uint16_t default_port,
  * is none. */
 SIPTLS_C_API int siptls_endpoint_format(const siptls_endpoint* endpoint, char* text, size_t size);
 
+/* The same without the port: "192.0.2.1", "2001:db8::1". */
+SIPTLS_C_API int siptls_endpoint_format_address(const siptls_endpoint* endpoint, char* text,
+                                                size_t size);
+
 /* Name one connection, listener or accepted message. 0 names none. A connection's id is unique in
  * the process and never used again, so it can serve as the flow identifier of RFC 5626. */
 typedef uint64_t siptls_connection;

@@ -38,7 +38,8 @@ typedef struct siptls_context_config {
   size_t more_credentials_count;
   const siptls_trust_store* trust; /* NULL: trusts nobody */
   const siptls_policy* policy;     /* NULL: SIPTLS_PRESET_MODERN */
-  /* Identities that are let in. EMPTY MEANS ALL that the trust store proves. */
+  /* Identities that are let in; NULL: all that the trust store proves. A list that is there and
+   * empty is SIPTLS_E_INVALID_ARGUMENT. */
   const char* const* allowed_peers;
   size_t allowed_peers_count;
   siptls_ticket_keys* ticket_keys; /* NULL: keys of this context's own */
@@ -52,7 +53,8 @@ typedef struct siptls_context_config {
 typedef struct siptls_context siptls_context;
 
 SIPTLS_C_API void siptls_context_config_init(siptls_context_config* config, size_t size);
-/* Holds what it needs: the parts may be freed afterwards. */
+/* Holds what it needs: the parts may be freed afterwards. The callback and its context must live
+ * until the context and every transport that was given it have been freed. */
 SIPTLS_C_API int siptls_context_new(const siptls_context_config* config, siptls_context** context,
                                     siptls_error* error);
 SIPTLS_C_API void siptls_context_free(siptls_context* context);

@@ -189,6 +189,8 @@ typedef struct siptls_error siptls_error;
 
 /* NULL: out of memory. */
 SIPTLS_C_API siptls_error* siptls_error_new(void);
+/* The same error for as long as the host wants, such as an event's. NULL: out of memory. */
+SIPTLS_C_API siptls_error* siptls_error_copy(const siptls_error* error);
 SIPTLS_C_API void siptls_error_free(siptls_error* error);
 
 SIPTLS_C_API int siptls_error_reason(const siptls_error* error);

@@ -5,7 +5,8 @@
  * that gave it. Any other call may be made while one is held.
  * Order: a connection gives CONNECTED at most once, and ends with CLOSED if it did, otherwise with
  * CONNECT_FAILED or HANDSHAKE_FAILED. Questions come before CONNECTED, SEND_FAILED before the end.
- * event.hpp tells more about each.
+ * What a failed handshake or connection had been given to send comes back first, each message with
+ * the same error. event.hpp tells more about each.
  */
 #ifndef SIPTLS_C_EVENT_H
 #define SIPTLS_C_EVENT_H
@@ -57,7 +58,7 @@ SIPTLS_C_API int siptls_peer_resumed(const siptls_peer* peer);
 SIPTLS_C_API const char* siptls_peer_application_protocol(const siptls_peer* peer); /* ALPN or "" */
 
 typedef struct siptls_event {
-  size_t size; /* set by the host, before the first call */
+  size_t size; /* set by the host, before the first call; without it no event is given */
   uint32_t kind;
   uint32_t role;
   siptls_connection connection;

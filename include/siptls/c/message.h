@@ -65,7 +65,7 @@ SIPTLS_C_API unsigned siptls_message_status(const siptls_message* message); /* 0
 SIPTLS_C_API siptls_text siptls_message_reason_phrase(const siptls_message* message);
 
 SIPTLS_C_API size_t siptls_message_row_count(const siptls_message* message);
-/* These return 1 and fill the struct, whose `size` is set before, or 0. */
+/* Lookups: 1, or 0 if there is no such row. */
 SIPTLS_C_API int siptls_message_row(const siptls_message* message, size_t index,
                                     siptls_header* row);
 SIPTLS_C_API int siptls_message_find(const siptls_message* message, uint32_t header_id,

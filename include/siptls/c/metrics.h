@@ -1,5 +1,5 @@
 /* Metrics: what a transport has done and holds, as numbers. A siptls_metrics is a snapshot of one
- * transport, or the sum of several. metrics.hpp explains each number; the order is the same.
+ * transport, or the sum of several. metrics.hpp explains each number.
  */
 #ifndef SIPTLS_C_METRICS_H
 #define SIPTLS_C_METRICS_H

@@ -16,6 +16,9 @@ enum siptls_preset {
 
 enum siptls_protocol_version { SIPTLS_TLS1_2 = 0x0303, SIPTLS_TLS1_3 = 0x0304 };
 
+/* "TLS 1.2"; "" for a number that is none of these. Static. */
+SIPTLS_C_API const char* siptls_protocol_version_name(uint32_t version);
+
 /* What a server asks of its clients (RFC 3261 section 26.3.1). */
 enum siptls_client_certificate {
   SIPTLS_CLIENT_CERTIFICATE_REQUIRED = 0,
@@ -46,7 +49,7 @@ enum siptls_alpn { SIPTLS_ALPN_OFF = 0, SIPTLS_ALPN_OFFER = 1, SIPTLS_ALPN_REQUI
 
 typedef struct siptls_policy {
   size_t size;
-  uint32_t preset;
+  uint32_t preset; /* set by siptls_policy_init(), and not changed afterwards */
   uint32_t min_version;
   uint32_t max_version;
   uint32_t client_certificate;

@@ -27,7 +27,9 @@ SIPTLS_C_API void siptls_transport_free(siptls_transport* transport);
 
 /* The one descriptor to wait on, for reading. Owned by the transport. -1 for NULL. */
 SIPTLS_C_API int siptls_transport_fd(const siptls_transport* transport);
-/* 1 and the next event, or 0: then wait for the descriptor. */
+/* 1 and the next event, or 0: then wait for the descriptor. A SIPTLS_EVENT_WARNING with
+ * SIPTLS_E_OUT_OF_MEMORY means that memory ran out inside the transport: something may be lost, and
+ * the host should make a new one. */
 SIPTLS_C_API int siptls_transport_next_event(siptls_transport* transport, siptls_event* event);
 /* The addresses that had been tried, of the present event: 1, or 0 when there is no such index. */
 SIPTLS_C_API int siptls_transport_attempt(const siptls_transport* transport, size_t index,
@@ -70,7 +72,8 @@ SIPTLS_C_API int siptls_transport_connect(siptls_transport* transport, const sip
                                           siptls_connection* connection, siptls_error* error);
 
 /* Every accepted message ends in the kernel or in a SIPTLS_EVENT_SEND_FAILED with its token; after
- * an error nothing was accepted. `options` and `token` may be NULL. */
+ * an error nothing was accepted, unless that is SIPTLS_E_OUT_OF_MEMORY, when nobody can say.
+ * `options` and `token` may be NULL. */
 SIPTLS_C_API int siptls_transport_send(siptls_transport* transport, siptls_connection connection,
                                        const void* message, size_t size,
                                        const siptls_send_options* options, siptls_token* token,
@@ -86,7 +89,8 @@ SIPTLS_C_API int siptls_transport_respond(siptls_transport* transport, siptls_co
                                           const siptls_send_options* options, siptls_token* token,
                                           siptls_error* error);
 
-/* RFC 5923: takes the connection that `request` came on for requests in the other direction too. */
+/* RFC 5923: takes the connection that `request` came on for requests in the other direction too.
+ * `request` is the present event's message, so this is called while that is held. */
 SIPTLS_C_API int siptls_transport_accept_alias(siptls_transport* transport,
                                                siptls_connection connection,
                                                const siptls_message* request, siptls_error* error);
@@ -129,6 +133,10 @@ SIPTLS_C_API int siptls_transport_pause(siptls_transport* transport, siptls_conn
                                         siptls_error* error);
 SIPTLS_C_API int siptls_transport_resume(siptls_transport* transport, siptls_connection connection,
                                          siptls_error* error);
+/* What was proven about the peer of a connection that gave CONNECTED and has not ended; NULL for
+ * others. Lives until the next call of this function or of next_event(). */
+SIPTLS_C_API const siptls_peer* siptls_transport_peer(siptls_transport* transport,
+                                                      siptls_connection connection);
 SIPTLS_C_API size_t siptls_transport_connection_count(const siptls_transport* transport);
 
 /* A handle for other threads: thread-safe, and may outlive the transport, after whose end every

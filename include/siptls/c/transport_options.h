@@ -120,7 +120,7 @@ typedef struct siptls_fallback {
   size_t size;
   const siptls_endpoint* remotes; /* `received` with the sent-by port, or what DNS gave for it */
   size_t remote_count;
-  const char* sent_by; /* the host of the top Via's sent-by; NULL: none */
+  const char* sent_by; /* the host of the top Via's sent-by, brackets or not; NULL: none */
   const siptls_context* context;
 } siptls_fallback;
 
@@ -139,6 +139,7 @@ typedef struct siptls_send_options {
 
 SIPTLS_C_API void siptls_send_options_init(siptls_send_options* options, size_t size);
 
+/* An element of a list, and so without a size: it stays as it is. */
 typedef struct siptls_listener_update {
   const siptls_context* context;
   siptls_listener listener;

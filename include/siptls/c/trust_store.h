@@ -76,7 +76,6 @@ SIPTLS_C_API int siptls_trust_store_with_crls(const siptls_trust_store* store, c
 SIPTLS_C_API void siptls_trust_store_free(siptls_trust_store* store);
 
 SIPTLS_C_API size_t siptls_trust_store_count(const siptls_trust_store* store);
-/* Set `size` of the struct first. SIPTLS_E_INVALID_ARGUMENT if there is no such entry. */
 SIPTLS_C_API int siptls_trust_store_entry(const siptls_trust_store* store, size_t index,
                                           siptls_certificate* entry);
 /* A digest of entries, CRLs and limits, 32 octets: equal for stores that judge alike. */
@@ -136,9 +135,9 @@ enum siptls_common_name_policy {
 
 /* What is asked of a stapled OCSP response (RFC 6066 section 8). */
 enum siptls_ocsp_policy {
-  SIPTLS_OCSP_IGNORE = 0,
-  SIPTLS_OCSP_IF_PRESENT = 1,
-  SIPTLS_OCSP_REQUIRE = 2
+  SIPTLS_OCSP_IF_PRESENT = 0, /* one that comes must be valid and say "good" */
+  SIPTLS_OCSP_REQUIRE = 1,
+  SIPTLS_OCSP_IGNORE = 2
 };
 
 typedef struct siptls_verify_options {
@@ -151,7 +150,7 @@ typedef struct siptls_verify_options {
   uint32_t common_name;
   uint32_t ocsp;
   const char* identity;       /* must be among the proven ones; NULL: any will do */
-  const char* const* allowed; /* if not empty, one proven identity must be among these */
+  const char* const* allowed; /* unless NULL, one proven identity must be among these */
   size_t allowed_count;
   const void* ocsp_response; /* of the leaf, DER; NULL: none came */
   size_t ocsp_response_size;

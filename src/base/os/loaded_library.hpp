@@ -9,4 +9,8 @@ namespace siptls::os {
 // cannot be told.
 std::string file_of(const void* function);
 
+// The file that has the function of this name for the program and for all that it loads; empty if
+// there is none.
+std::string file_answering_to(const char* name);
+
 }  // namespace siptls::os
