@@ -27,6 +27,12 @@ bool take(std::uint32_t number, ProtocolVersion& into) noexcept {
   return into == ProtocolVersion::tls1_2 || into == ProtocolVersion::tls1_3;
 }
 
+bool take(std::uint32_t number, OcspPolicy& into) noexcept {
+  const auto found = ocsp_policy(number);
+  if (found) into = *found;
+  return found.has_value();
+}
+
 siptls_policy show_policy(const TlsPolicy& policy, std::uint32_t preset) noexcept {
   siptls_policy out{};
   out.size = sizeof out;
@@ -86,7 +92,6 @@ std::optional<TlsPolicy> preset_policy(std::uint32_t preset) {
 std::optional<TlsPolicy> to_cpp(const siptls_policy& policy) {
   auto out = preset_policy(policy.preset);
   if (!out) return std::nullopt;
-  const auto ocsp = ocsp_policy(policy.ocsp);
   const bool known =
       take(policy.min_version, out->min_version) && take(policy.max_version, out->max_version) &&
       take(policy.client_certificate, ClientCertificate::none, out->client_certificate) &&
@@ -94,7 +99,7 @@ std::optional<TlsPolicy> to_cpp(const siptls_policy& policy) {
       take(policy.wildcard, WildcardPolicy::dangerous_one_label, out->names.wildcard) &&
       take(policy.common_name, CommonNamePolicy::dangerous_if_no_subject_alt_name,
            out->names.common_name) &&
-      take(policy.clock_policy, ClockPolicy::require, out->clock) && ocsp &&
+      take(policy.clock_policy, ClockPolicy::require, out->clock) && take(policy.ocsp, out->ocsp) &&
       take(policy.authorise, PeerAuthorisation::host, out->authorise) &&
       take(policy.unknown_server_name, UnknownServerName::use_first, out->unknown_server_name) &&
       take(policy.resumption, Resumption::tickets, out->resumption) &&
@@ -106,7 +111,6 @@ std::optional<TlsPolicy> to_cpp(const siptls_policy& policy) {
       !take(policy.signature_schemes, policy.signature_scheme_count, out->signature_schemes)) {
     return std::nullopt;
   }
-  out->ocsp = *ocsp;
   return out;
 }
 

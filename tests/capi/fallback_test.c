@@ -14,9 +14,8 @@ static void look_at_attempts(struct host* host, const siptls_event* event) {
   attempts_seen = event->attempt_count;
   CHECK_NUMBER(siptls_transport_attempt(host->transport, 0, &attempted, attempt_error), 1);
   CHECK_NUMBER(siptls_transport_attempt(host->transport, 0, NULL, NULL), 1);
-  CHECK_NUMBER(
-      siptls_transport_attempt(host->transport, event->attempt_count, &attempted, attempt_error),
-      0);
+  CHECK_NUMBER(siptls_transport_attempt(host->transport, event->attempt_count, &attempted, why), 0);
+  CHECK_NUMBER(siptls_error_reason(why), SIPTLS_OK);
   if (event->domain != NULL) snprintf(domain_seen, sizeof domain_seen, "%s", event->domain);
 }
 

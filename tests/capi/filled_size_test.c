@@ -261,6 +261,7 @@ static void older_structs_get_what_fits(void) {
          !all_are(whole + sizeof(size_t), filled->whole - sizeof(size_t), 0));
     for (size_t j = 0; j < filled->field_count; ++j) {
       const size_t size = filled->fields[j].end;
+      if (!is_size_of_a_struct(size)) continue;
       unsigned char* const block = block_new(size);
       set_size(block, size);
       note(filled->name, filled->fields[j].name, filled->fill(block));

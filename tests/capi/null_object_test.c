@@ -193,7 +193,10 @@ static void contexts(void) {
   REFUSES(siptls_context_new, &config, &context);
   config.allowed_peers = hole;
   REFUSES(siptls_context_new, &config, &context);
+  // A list that came out empty must not let everybody in.
   config.allowed_peers_count = 0;
+  REFUSES(siptls_context_new, &config, &context);
+  config.allowed_peers = NULL;
   config.more_credentials_count = 1;
   REFUSES(siptls_context_new, &config, &context);
   config.more_credentials = nothing;

@@ -28,6 +28,10 @@ void block_free(unsigned char* block, size_t size) {
   free(block);
 }
 
+int is_size_of_a_struct(size_t size) {
+  return size > sizeof size && size <= 4096 && size % sizeof(void*) == 0;
+}
+
 size_t size_in(const void* block) {
   size_t size = 0;
   memcpy(&size, block, sizeof size);

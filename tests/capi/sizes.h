@@ -23,6 +23,10 @@ enum { FILLER = 0xa5 };
 unsigned char* block_new(size_t size);
 void block_free(unsigned char* block, size_t size);
 
+// Can a struct with a size be that large? One that ends between two fields of 4 octets cannot, and
+// a size that no struct of any version has is refused: a pointer's, or what nobody has set.
+int is_size_of_a_struct(size_t size);
+
 size_t size_in(const void* block);
 void set_size(void* block, size_t size);
 // Whether all of these octets are that.

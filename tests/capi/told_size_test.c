@@ -81,7 +81,7 @@ static const struct field policy_fields[] = {FIELD(siptls_policy, size),
                                              FIELD(siptls_policy, signature_scheme_count)};
 static void init_policy(void* block, size_t size) {
   const int reason = siptls_policy_init(block, size, SIPTLS_PRESET_IMG2020);
-  CHECK_NUMBER(reason, size < sizeof(size_t) ? SIPTLS_E_INVALID_ARGUMENT : SIPTLS_OK);
+  CHECK_NUMBER(reason, is_size_of_a_struct(size) ? SIPTLS_OK : SIPTLS_E_INVALID_ARGUMENT);
 }
 static int use_policy(const void* block) {
   siptls_context_config config;
@@ -345,7 +345,8 @@ static void older_structs_keep_working(void) {
       note(told->name, told->fields[j].name, size_in(block) == size);
       if (told->fill != NULL) told->fill(block, size);
       const int reason = told->use(block);
-      note(told->name, told->fields[j].name, (reason == SIPTLS_OK) == (size >= told->needed));
+      const int works = is_size_of_a_struct(size) && size >= told->needed;
+      note(told->name, told->fields[j].name, (reason == SIPTLS_OK) == works);
       block_free(block, size);
     }
     stage_settle(&stage);  // so that no queue fills
@@ -387,17 +388,25 @@ static void structs_without_a_size_are_refused(void) {
       note(structs[i].name, "nothing", structs[i].use(block) == SIPTLS_E_INVALID_ARGUMENT);
       block_free(block, sizeof(size_t));
     }
+    // What a pointer's size, or memory that nobody has set, would say.
+    const size_t wrong[] = {sizeof(size_t), 4104, (size_t)-8};
+    for (size_t j = 0; j < COUNT_OF(wrong); ++j) {
+      unsigned char* const block = block_new(sizeof(size_t));
+      set_size(block, wrong[j]);
+      note(structs[i].name, "a wrong size", structs[i].use(block) == SIPTLS_E_INVALID_ARGUMENT);
+      block_free(block, sizeof(size_t));
+    }
   }
   close_all();
 }
 
 // Observed, not only accepted: what an older struct does not have is as the default says.
 static void missing_framer_limits_are_the_defaults(void) {
-  const size_t size = END_OF(siptls_framer_limits, max_start_line);
+  const size_t size = END_OF(siptls_framer_limits, max_header);
   unsigned char* const limits = block_new(size);
   siptls_framer_limits_init((void*)limits, size);
   const uint32_t longest = 40;
-  memcpy(limits + size - sizeof longest, &longest, sizeof longest);
+  memcpy(limits + offsetof(siptls_framer_limits, max_start_line), &longest, sizeof longest);
   for (int long_line = 0; long_line <= 1; ++long_line) {
     siptls_framer* framer = NULL;
     REQUIRE_OK(siptls_framer_new(SIPTLS_FRAMER_SERVER, (const void*)limits, &framer, why));
@@ -454,7 +463,7 @@ static void note_version(struct host* host, const siptls_event* event) {
 }
 
 static void a_policy_that_names_a_preset_alone_is_that_preset(void) {
-  const size_t size = END_OF(siptls_policy, preset);
+  const size_t size = END_OF(siptls_policy, min_version);
   oldest_policy = block_new(size);
   REQUIRE(siptls_policy_init((void*)oldest_policy, size, SIPTLS_PRESET_IMG2020) == SIPTLS_OK);
   struct stage own;

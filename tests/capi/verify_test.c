@@ -90,6 +90,8 @@ static void each_option_counts(void) {
   options.allowed_count = 2;
   CHECK_OK(verify_pem(store, PKI_ALPHA, &options, NULL));
   options.allowed_count = 0;
+  CHECK_REASON(verify_pem(store, PKI_ALPHA, &options, NULL), SIPTLS_E_INVALID_ARGUMENT);
+  options.allowed = NULL;
 
   options.at.wall = 4102444801 * 1000000000;  // a second after its end
   CHECK_REASON(verify_pem(store, PKI_ALPHA, &options, NULL), SIPTLS_E_CERTIFICATE_EXPIRED);
