@@ -1,9 +1,11 @@
 /* The plugin: siptls for programs that load it with dlopen() and link nothing.
  *
- *     void *plugin = dlopen("siptls-plugin.so", RTLD_NOW);
+ *     void *plugin = dlopen("/usr/lib/siptls/siptls-plugin.so", RTLD_NOW);
  *     siptls_plugin_entry entry = (siptls_plugin_entry)dlsym(plugin, SIPTLS_PLUGIN_ENTRY);
  *     const siptls_functions *siptls = entry(SIPTLS_API_VERSION);
  *     if (siptls != NULL) puts(siptls->version());
+ *
+ * `pkg-config --variable=plugindir siptls` tells the folder that it was installed to.
  *
  * The table has every function of siptls.h under its name without the prefix. It is static, and the
  * plugin is never unloaded (it is linked with -z nodelete), so the table lives as long as the

@@ -378,22 +378,16 @@ static void newer_structs_work_as_far_as_they_are_known(void) {
 }
 
 static void structs_without_a_size_are_refused(void) {
+  // The last ones are what a pointer's size, or memory that nobody has set, would say.
+  const size_t wrong[] = {0, 1, 7, sizeof(size_t), 4104, (size_t)-8};
   open_all();
   for (size_t i = 0; i < COUNT_OF(structs); ++i) {
-    for (size_t size = 0; size < sizeof(size_t); ++size) {
-      unsigned char* const block = block_new(sizeof(size_t));
-      if (structs[i].init != init_policy || size == 0) structs[i].init(block, size);
-      note(structs[i].name, "nothing", all_are(block, sizeof(size_t), FILLER));
-      set_size(block, size);
-      note(structs[i].name, "nothing", structs[i].use(block) == SIPTLS_E_INVALID_ARGUMENT);
-      block_free(block, sizeof(size_t));
-    }
-    // What a pointer's size, or memory that nobody has set, would say.
-    const size_t wrong[] = {sizeof(size_t), 4104, (size_t)-8};
     for (size_t j = 0; j < COUNT_OF(wrong); ++j) {
       unsigned char* const block = block_new(sizeof(size_t));
+      if (wrong[j] < sizeof(size_t)) structs[i].init(block, wrong[j]);
+      note(structs[i].name, "nothing", all_are(block, sizeof(size_t), FILLER));
       set_size(block, wrong[j]);
-      note(structs[i].name, "a wrong size", structs[i].use(block) == SIPTLS_E_INVALID_ARGUMENT);
+      note(structs[i].name, "nothing", structs[i].use(block) == SIPTLS_E_INVALID_ARGUMENT);
       block_free(block, sizeof(size_t));
     }
   }
