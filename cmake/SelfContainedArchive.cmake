@@ -34,7 +34,9 @@ function(siptls_self_contained_archive name)
     COMMAND ${SIPTLS_LD_BFD} -r --force-group-allocation -o ${merged} ${objects}
             ${BoringSSL_ssl_LIBRARY} ${BoringSSL_crypto_LIBRARY}
     COMMAND ${CMAKE_COMMAND} -DNM=${SIPTLS_GNU_NM} -DOBJCOPY=${SIPTLS_GNU_OBJCOPY}
-            -DFROM=${merged} -DTO=${hidden} -P ${PROJECT_SOURCE_DIR}/cmake/HideNames.cmake
+            -DFROM=${merged} -DTO=${hidden}
+            -DSSL=${BoringSSL_ssl_LIBRARY} -DCRYPTO=${BoringSSL_crypto_LIBRARY}
+            -P ${PROJECT_SOURCE_DIR}/cmake/HideNames.cmake
     DEPENDS ${objects} ${BoringSSL_ssl_LIBRARY} ${BoringSSL_crypto_LIBRARY}
             ${PROJECT_SOURCE_DIR}/cmake/HideNames.cmake
     COMMENT "Hiding BoringSSL in ${name}"

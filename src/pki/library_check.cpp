@@ -23,18 +23,31 @@ Result<void> check_version_text() {
                                 version));
 }
 
+// Another file with functions of BoringSSL's names, whoever loaded it; empty if there is none.
+std::string other_tls_library(const std::string& home) {
+  // In OpenSSL since 1.1, LibreSSL and BoringSSL; in OpenSSL before that.
+  for (const char* const name : {"OpenSSL_version", "SSLeay_version"}) {
+    for (const auto& file : os::files_with(name)) {
+      if (file != home) return file;
+    }
+  }
+  return {};
+}
+
 // The other way round: a BoringSSL that stands in front of the process's OpenSSL takes the calls
-// that are meant for it. This code would run well then, and its host would not.
+// that are meant for it, those of OpenSSL's own libssl too. This code would run well then, and its
+// host would not. It does not matter for whom OpenSSL was loaded: the program's names come first
+// for all but what was opened with RTLD_DEEPBIND.
 Result<void> check_names_of_others(const void* boringssl_only) {
   const std::string home = os::file_of(boringssl_only);
-  // OpenSSL 3 alone has this one.
-  const std::string openssl = os::file_answering_to("OPENSSL_version_major");
-  if (openssl.empty() || os::file_answering_to("OpenSSL_version") != home) return {};
+  if (os::file_answering_to("OpenSSL_version") != home) return {};
+  const std::string other = other_tls_library(home);
+  if (other.empty()) return {};
   return Unexpected(
       Errc::foreign_tls_library,
       fmt::format("{} answers to the names of {}, which this process has too: link OpenSSL before "
                   "siptls, link siptls with a static BoringSSL, or load it as plugin",
-                  home, openssl));
+                  home, other));
 }
 
 Result<void> check_crypto() {

@@ -18,7 +18,7 @@ BOTH = "handshake"
 FOREIGN = "foreign_tls_library"
 # The host's own calls go to BoringSSL, as a shared one that is linked to a program stands in front
 # of all that comes behind it on the link line or is loaded later. siptls cannot prevent it, and
-# refuses if it is so when the first object is made.
+# refuses if it is so when the first object is made. An OpenSSL that comes after that is not noticed.
 LOST_FOREIGN = "the host's OpenSSL is BoringSSL, foreign_tls_library"
 LOST = "the host's OpenSSL is BoringSSL"
 
@@ -45,6 +45,20 @@ WAYS = {
         ("beside_plugin_malloc", ["plugin={plugin}"], [FOREIGN] * 4),
     "plugin, a malloc of the host's own, OpenSSL loaded later":
         ("beside_late_malloc", ["plugin={plugin}", LATE], [FOREIGN, BOTH, BOTH, BOTH]),
+    "plugin, an operator new of the host's own":
+        ("beside_plugin_new", ["plugin={plugin}"], [FOREIGN] * 4),
+    "plugin, an operator new of the host's own, OpenSSL loaded later":
+        ("beside_late_new", ["plugin={plugin}", LATE], [FOREIGN, BOTH, BOTH, BOTH]),
+    # With RTLD_LOCAL, as libcurl's users, PAM and NSS come to OpenSSL. It sees the program's
+    # BoringSSL all the same, and BoringSSL in a module or in the plugin does not meet it.
+    "plugin, OpenSSL loaded for one user":
+        ("beside_late", ["plugin={plugin}", LATE, "local"], [BOTH] * 4),
+    "shared in a module, OpenSSL loaded for one user":
+        ("beside_late", ["module={programs}/beside_module_shared.so", LATE, "local"], [BOTH] * 4),
+    "shared, OpenSSL loaded for one user": ("beside_shared_late", [LATE, "local"],
+                                            [LOST_FOREIGN, LOST, LOST, LOST]),
+    "static, OpenSSL loaded for one user": ("beside_static_late", [LATE, "local"],
+                                            [LOST_FOREIGN, LOST, LOST, LOST]),
     "shared, OpenSSL loaded later": ("beside_shared_late", [LATE],
                                      [LOST_FOREIGN, LOST, LOST, LOST]),
     "static, OpenSSL loaded later": ("beside_static_late", [LATE],

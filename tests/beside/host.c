@@ -1,10 +1,12 @@
 // A host with OpenSSL of its own and siptls:
 //
 //   host FOLDER before|after|between|thread [plugin=FILE] [module=FILE] [global] [openssl=FILE]
+//        [local]
 //
 // FOLDER has what siptls-pki makes for server.example and client.example. The plugin, or a module
 // of the host that siptls is linked to, is loaded with RTLD_LOCAL, or with RTLD_GLOBAL; `openssl`
-// is a module that OpenSSL is linked to, loaded for all when it is wanted. The order says when
+// is a module that OpenSSL is linked to, loaded for all when it is wanted, or for the host alone
+// (`local`). The order says when
 // OpenSSL is used: before siptls, after it, between two steps of it, or all the time in another
 // thread. After siptls it is used once more in any case.
 //
@@ -23,6 +25,7 @@ enum { IN_THREAD = 5 };
 
 static const char* folder;
 static const char* openssl_module;
+static int openssl_scope = RTLD_GLOBAL;
 
 static int failed(const char* whose, const char* what) {
   printf("%s: FAILED: %s\n", whose, what == NULL ? "?" : what);
@@ -38,8 +41,8 @@ static void* load(const char* file, int flags) {
 static const openssl_calls* openssl(void) {
   const openssl_calls* (*calls)(void) = &openssl_half_calls;
   if (openssl_module != NULL) {
-    // Lazily, and for everybody, as a host may do it.
-    void* const module = load(openssl_module, RTLD_LAZY | RTLD_GLOBAL);
+    // Lazily, as a host may do it.
+    void* const module = load(openssl_module, RTLD_LAZY | openssl_scope);
     if (module == NULL) return NULL;
     *(void**)(&calls) = dlsym(module, OPENSSL_HALF);
   }
@@ -154,6 +157,7 @@ int main(int argc, char** argv) {
     if (strncmp(argv[i], "module=", 7) == 0) module = argv[i] + 7;
     if (strncmp(argv[i], "openssl=", 8) == 0) openssl_module = argv[i] + 8;
     if (strcmp(argv[i], "global") == 0) flags = RTLD_NOW | RTLD_GLOBAL;
+    if (strcmp(argv[i], "local") == 0) openssl_scope = RTLD_LOCAL;
   }
   int result = strcmp(argv[2], "before") == 0 && use_openssl();
   const siptls_functions* const siptls = plugin != NULL   ? load_plugin(plugin, flags)

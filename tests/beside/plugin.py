@@ -49,7 +49,17 @@ def main():
         certificate = os.path.join(folder, "server.example", "CAList.pem")
         for what in ("versions", "cycles", "thread"):
             print(common.run_or_fail([host, plugin, what, certificate]))
+        # Loaded by a relative path, and the folder that the host works in afterwards has a file of
+        # the module's name, which somebody else may have put there.
+        with open(os.path.join(folder, "siptls-plugin-module.so"), "w", encoding="ascii"):
+            pass
+        print(common.run_or_fail([host, f"./{os.path.basename(plugin)}", "moved", folder],
+                                 cwd=os.path.dirname(plugin)))
         if shared:
+            os.remove(os.path.join(folder, "siptls-plugin-module.so"))
+            # By a link from elsewhere.
+            os.symlink(plugin, os.path.join(folder, "linked.so"))
+            print(common.run_or_fail([host, os.path.join(folder, "linked.so"), "versions"]))
             alone = os.path.join(folder, os.path.basename(plugin))
             shutil.copy(plugin, alone)
             print(common.run_or_fail([host, alone, "missing"]))

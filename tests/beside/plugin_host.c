@@ -1,5 +1,5 @@
 // A host that loads the plugin again and again: plugin_host PLUGIN versions|cycles|thread|missing
-// [FILE], where FILE holds a certificate as PEM.
+// [FILE], where FILE holds a certificate as PEM; or plugin_host PLUGIN moved FOLDER.
 #include <dlfcn.h>
 #include <limits.h>
 #include <malloc.h>
@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "siptls/siptls_plugin.h"
 
@@ -166,6 +167,15 @@ static int missing(void* plugin) {
   return 0;
 }
 
+// A daemon that has loaded it by a relative path and then works in another folder.
+static int moved(const char* file, const char* folder) {
+  void* const plugin = dlopen(file, RTLD_NOW);
+  REQUIRE(plugin != NULL);
+  REQUIRE(chdir(folder) == 0);
+  printf("siptls %s\n", table_of(plugin)->version());
+  return 0;
+}
+
 static int load(const char* file, int (*run)(void*)) {
   void* const plugin = dlopen(file, RTLD_LAZY | RTLD_LOCAL);
   if (plugin == NULL) printf("dlerror: %s\n", dlerror());
@@ -176,6 +186,7 @@ static int load(const char* file, int (*run)(void*)) {
 int main(int argc, char** argv) {
   if (argc < 3) return 2;
   const char* const what = argv[2];
+  if (strcmp(what, "moved") == 0) return argc > 3 ? moved(argv[1], argv[3]) : 2;
   if (argc > 3) {
     FILE* const file = fopen(argv[3], "r");
     REQUIRE(file != NULL);
