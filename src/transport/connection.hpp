@@ -109,10 +109,11 @@ struct Connection {
   bool dirty = false;         // has gathered output; is in TransportCore::dirty_
   bool refused_send = false;  // a send was refused with queue_full; Writable is owed
   bool peer_close_seen = false;
-  bool entered = false;   // counted by Admission, under `remote`
-  bool heard = false;     // a message or keep-alive has come
-  bool starved = false;   // the kernel had no memory for its output; see TransportCore::starved_
-  bool draining = false;  // no target finds it any more
+  bool entered = false;  // counted by Admission, under `remote`
+  bool heard = false;    // a message or keep-alive has come
+  bool starved = false;  // the kernel had no memory for its output; see TransportCore::starved_
+  bool lacked_memory = false;  // the same, of the last attempt to write
+  bool draining = false;       // no target finds it any more
 };
 
 }  // namespace siptls

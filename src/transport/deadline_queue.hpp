@@ -21,6 +21,12 @@ class DeadlineQueue {
     std::uint64_t key = 0;
   };
 
+  // Makes room for so many arm(), which then need no memory.
+  void make_room(std::size_t more) {
+    const std::size_t wanted = heap_.size() + more;
+    if (wanted > heap_.capacity()) heap_.reserve(std::max(wanted, 2 * heap_.capacity()));
+  }
+
   // `armed` is the caller's note of the earliest entry that `key` has in the queue.
   void arm(std::uint64_t key, MonoTime at, MonoTime& armed) {
     if (at >= armed) return;

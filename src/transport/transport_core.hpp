@@ -263,6 +263,7 @@ class TransportCore {
   // transport_buffers.cpp: what all connections together hold
   void count_queued(Connection& connection);
   bool count_held(Connection& connection);
+  bool end_largest_holder(const Connection& latest);
   void forget_held(Connection& connection);
   void forget_buffered(Connection& connection);
 
@@ -308,7 +309,8 @@ class TransportCore {
   void open_deadline_reached(Connection& connection);
   void end_unfinished(Connection& connection);
   void end_by_limit(Connection& connection, Error error, bool truncated);
-  void end_stalled(Connection& connection);
+  void write_deadline_reached(Connection& connection);
+  void end_stalled(Connection& connection, Error error);
 
   const std::shared_ptr<const Clock> clock_;
   const TransportLimits limits_;

@@ -120,7 +120,7 @@ void TransportCore::open_deadline_reached(Connection& connection) {
     return since != MonoTime::max() && since + limit <= now_.mono;
   };
   if (is_due(connection.write_since, limits_.write_timeout)) {
-    end_stalled(connection);
+    write_deadline_reached(connection);
   } else if (!connection.paused && is_due(connection.message_since, limits_.message_timeout)) {
     end_unfinished(connection);
   } else if (!connection.paused && awaits_first_message(connection) &&
@@ -158,13 +158,20 @@ void TransportCore::end_by_limit(Connection& connection, Error error, bool trunc
   end_open(connection, std::move(error), truncated);
 }
 
+void TransportCore::write_deadline_reached(Connection& connection) {
+  const std::string waiting = std::to_string(connection.queue.waiting_octets() +
+                                             connection.session->pending_output().size()) +
+                              " octets, for " + seconds(limits_.write_timeout);
+  end_stalled(connection,
+              Error(Errc::write_timeout,
+                    connection.lacked_memory
+                        ? "nothing could be written of what waits for the peer, " + waiting +
+                              "; this host's kernel had no memory for it (ENOBUFS, ENOMEM)"
+                        : "the peer has read nothing of what waits for it, " + waiting));
+}
+
 // With a reset: the kernel's buffer is as full as ours, and shall not be kept for the peer either.
-void TransportCore::end_stalled(Connection& connection) {
-  const std::size_t waiting =
-      connection.queue.waiting_octets() + connection.session->pending_output().size();
-  Error error(Errc::write_timeout, "the peer has read nothing for " +
-                                       seconds(limits_.write_timeout) + " of what waits for it, " +
-                                       std::to_string(waiting) + " octets");
+void TransportCore::end_stalled(Connection& connection, Error error) {
   report_unsent(connection, error, Unsent::lost);
   put_event(Closed{connection.id, std::move(error), false});
   bury(connection, Farewell::reset);

@@ -133,6 +133,7 @@ bool TransportCore::write_out(Connection& connection) {
   bool moved = false;
   while (!session.pending_output().empty() && !connection.write_error && !connection.starved) {
     const net::IoResult sent = net::send(connection.socket.get(), session.pending_output());
+    connection.lacked_memory = sent.status == net::IoStatus::no_buffers;
     if (sent.status == net::IoStatus::done) {
       session.consume_output(sent.octets);
       moved = true;
@@ -170,12 +171,18 @@ void TransportCore::feed_starved() {
   starved_armed_ = MonoTime::max();
   for (const std::uint64_t key : std::exchange(starved_, {})) {
     if (const auto kept = lingering_.find(key); kept != lingering_.end()) {
-      poller_.change(kept->second.socket.get(), key, {true, true});
+      // What came from the peer meanwhile may have been an occasion to write the rest.
+      poller_.change(kept->second.socket.get(), key, {true, !kept->second.rest.empty()});
     }
     Connection* connection = find(ConnectionId{key});
     if (connection == nullptr || !connection->starved) continue;
     connection->starved = false;
-    update_interest(*connection);
+    if (connection->unpolled) {
+      // Nothing will call it writable. It has hung up, and what is written says how.
+      flush(*connection);
+    } else {
+      update_interest(*connection);
+    }
   }
 }
 
@@ -316,6 +323,10 @@ Result<SendToken> TransportCore::enqueue(Connection& connection, std::span<const
                                               std::to_string(limits_.max_buffered_bytes));
   }
   if (token == SendToken::none) token = senders_->next_token();
+  // Before the message is taken: without memory for these it was not. Of the deadlines, one is the
+  // connection's when it has to wait, one when a write has failed, and one is kStarvedKey's.
+  deadlines_.make_room(3);
+  if (dirty_.size() == dirty_.capacity()) dirty_.reserve(2 * dirty_.size() + 16);
   connection.queue.push(token, message, options.expires_at.value_or(MonoTime::max()),
                         options.report == Report::always);
   count_queued(connection);

@@ -56,6 +56,11 @@ thread_local Spares<WriteQueue::Entry> spare_entries(32, 512);
 // more entries than this is given back when there are none.
 constexpr std::size_t kKeptEntries = 128;
 
+void make_room_for(std::vector<WriteQueue::Entry>& storage, std::size_t more) {
+  const std::size_t wanted = storage.size() + more;
+  if (wanted > storage.capacity()) storage.reserve(std::max(wanted, 2 * storage.capacity()));
+}
+
 void release_if_large(std::vector<WriteQueue::Entry>& storage) noexcept {
   storage.clear();
   if (storage.capacity() > kKeptEntries) std::vector<WriteQueue::Entry>().swap(storage);
@@ -71,10 +76,13 @@ void WriteQueue::push(SendToken token, std::span<const std::byte> octets, MonoTi
   entry.plain_end = plain_pushed_ + octets.size();
   entry.expires_at = expires_at;
   entry.report = report;
+  // Without memory nothing is changed; and for what follows with mark_encrypted() there is room.
   spare_entries.lend_to(waiting_);
-  waiting_.push_back(entry);
+  make_room_for(waiting_, 1);
+  make_room_for(written_, waiting_messages() + 1);
   spare_octets.lend_to(plain_);
   plain_.insert(plain_.end(), octets.begin(), octets.end());
+  waiting_.push_back(entry);
   plain_pushed_ = entry.plain_end;
   next_expiry_ = std::min(next_expiry_, expires_at);
 }

@@ -32,7 +32,7 @@ class WriteQueue {
     bool report = false;  // a Sent is wanted
   };
 
-  // Adds a message at the end.
+  // Adds a message at the end, or throws std::bad_alloc and has not.
   void push(SendToken token, std::span<const std::byte> octets, MonoTime expires_at, bool report);
 
   // The next octets to encrypt: at most `most`.

@@ -315,6 +315,8 @@ TEST_CASE("A peer that reads nothing of what waits for it is reset; one that rea
   stage.advance(seconds(2));
   REQUIRE(stage.server.count("Closed") == 1);
   CHECK(stage.server.last("Closed").failed_with(Errc::write_timeout));
+  CHECK(stage.server.last("Closed").error->evidence().find("the peer has read nothing") !=
+        std::string::npos);
   REQUIRE(stage.server.count("SendFailed") > 0);
   CHECK(stage.server.last("SendFailed").failed_with(Errc::write_timeout));
   CHECK(stage.server.seen.back().kind == "Closed");

@@ -216,3 +216,114 @@ TEST_CASE("What was received for paused connections counts, and is bounded for a
   settle({&stage.server});
   CHECK(stage.buffered() == 0);
 }
+
+TEST_CASE("Who holds the most input is closed for the room of all, not who has half a record") {
+  TransportLimits limits;
+  limits.max_buffered_bytes = 100'000;
+  Stage stage(limits);
+  struct Hog {
+    RawTlsClient client;
+    ConnectionId id;
+    std::size_t octets;
+  };
+  // Unfinished messages that fill the room. The second one holds the most.
+  std::vector<Hog> hogs;
+  for (const std::size_t octets : {30'000u, 38'000u, 26'000u}) {
+    RawTlsClient client = stage.connected_client();
+    client.send(options_request(1, std::string(60'000, 'x')).substr(0, octets));
+    settle({&stage.server});
+    hogs.push_back({std::move(client), stage.server.last("Connected").connection, octets});
+  }
+  REQUIRE(stage.server.count("Closed") == 0);
+  CHECK(stage.buffered() == 94'000);
+  RawTlsClient good = stage.connected_client();
+  const ConnectionId good_id = stage.server.last("Connected").connection;
+  for (std::size_t round = 0; round < 8; ++round) {
+    CAPTURE(round);
+    const std::string record =
+        records(good, options_request(static_cast<unsigned>(round), std::string(15'000, 'x')));
+    good.peer().write(record.substr(0, record.size() / 2));
+    settle({&stage.server});
+    CHECK(stage.buffered() <= limits.max_buffered_bytes);
+    good.peer().write(record.substr(record.size() / 2));
+    settle({&stage.server});
+    CHECK(stage.server.all("Message").size() == round + 1);
+    CHECK(stage.server.last("Message").connection == good_id);
+  }
+  REQUIRE(stage.server.count("Closed") == 1);
+  const Seen& closed = stage.server.last("Closed");
+  CHECK(closed.connection == hogs[1].id);
+  CHECK(closed.failed_with(Errc::buffers_full));
+  CHECK(closed.truncated);
+  CHECK(closed.error->evidence().find("38000 of this one's input") != std::string::npos);
+  CHECK(stage.buffered() == 56'000);
+  CHECK(stage.server.transport().metrics().closed ==
+        TransportMetrics::ByReason{{Errc::buffers_full, 1}});
+}
+
+TEST_CASE("Who is set aside by a pause is not closed for another one's input") {
+  TransportLimits limits;
+  limits.max_buffered_bytes = 60'000;
+  Stage stage(limits);
+  RawTlsClient hog = stage.connected_client();
+  const ConnectionId hog_id = stage.server.last("Connected").connection;
+  hog.send(options_request(1, std::string(100'000, 'x')).substr(0, 50'000));
+  settle({&stage.server});
+  RawTlsClient good = stage.connected_client();
+  const ConnectionId good_id = stage.server.last("Connected").connection;
+  stage.server.on_event = [&](const Event&, const Seen& seen) {
+    if (seen.kind != "Message" || stage.server.count("Message") > 1) return;
+    REQUIRE(stage.server.transport().pause(seen.connection));
+  };
+  std::string burst;
+  for (unsigned i = 1; i <= 30; ++i) burst += options_request(i, std::string(300, 'x'));
+  good.send(burst);
+  settle({&stage.server});
+  REQUIRE(burst.size() > 12'000);
+  REQUIRE(stage.server.count("Closed") == 1);
+  CHECK(stage.server.last("Closed").connection == hog_id);
+  CHECK(stage.server.count("Message") == 1);
+  CHECK(stage.buffered() <= limits.max_buffered_bytes);
+  REQUIRE(stage.server.transport().resume(good_id));
+  run_until({&stage.server}, [&] { return stage.server.count("Message") == 30; });
+}
+
+TEST_CASE("Where output of stalled readers fills the room, nobody is closed for half a record") {
+  TransportLimits limits;
+  limits.max_buffered_bytes = 400'000;
+  limits.max_queued_bytes = 250'000;
+  Stage stage(limits);
+  std::vector<RawTlsClient> readers;
+  std::vector<ConnectionId> ids;
+  for (std::size_t i = 0; i < 2; ++i) {
+    readers.push_back(stage.connected_client());
+    ids.push_back(stage.server.last("Connected").connection);
+  }
+  // Until the kernel takes nothing more, and then until there is no room: the second has less.
+  const std::string message = options_request(1, std::string(10'000, 'x'));
+  for (const ConnectionId id : ids) {
+    std::optional<Error> refused;
+    for (int i = 0; i < 10'000 && !refused; ++i) {
+      const auto sent = stage.server.transport().send(id, octets(message));
+      if (!sent) refused = sent.error();
+    }
+    REQUIRE(refused);
+    CHECK(refused->reason() == (id == ids[0] ? Errc::queue_full : Errc::buffers_full));
+  }
+  const std::uint64_t full = stage.buffered();
+  REQUIRE(full > limits.max_buffered_bytes - 12'000);
+  RawTlsClient good = stage.connected_client();
+  const std::string record = records(good, options_request(2, std::string(15'000, 'x')));
+  good.peer().write(record.substr(0, 100));
+  settle({&stage.server});
+  CHECK(stage.buffered() <= limits.max_buffered_bytes);
+  good.peer().write(record.substr(100));
+  run_until({&stage.server}, [&] { return stage.server.count("Message") == 1; });
+  REQUIRE(stage.server.count("Closed") == 1);
+  const Seen& closed = stage.server.last("Closed");
+  CHECK(closed.connection == ids[0]);
+  CHECK(closed.failed_with(Errc::buffers_full));
+  CHECK(closed.error->evidence().find("wait for this peer") != std::string::npos);
+  CHECK(stage.server.all("SendFailed").size() >= 20);
+  for (const Seen& one : stage.server.all("SendFailed")) CHECK(one.connection == ids[0]);
+}
