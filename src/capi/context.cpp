@@ -12,7 +12,6 @@ using siptls::capi::finish;
 using siptls::capi::guarded;
 using siptls::capi::invalid;
 using siptls::capi::octets_of;
-using siptls::capi::to_cpp;
 
 int add_credentials(const siptls_context_config& given, TlsContextConfig& into,
                     siptls_error* error) {
