@@ -1,7 +1,8 @@
 """siptls as a part of another project's build: only the library is built, both kinds at once, no
-compiler flag of ours reaches the host or warns the host's build, and the host's program runs.
+compiler flag of ours reaches the host or warns the host's build, and, with --build, which compiles
+the whole library anew, the host's program runs.
 
-subproject.py SOURCE_FOLDER CXX_COMPILER [BORINGSSL_ROOT]
+subproject.py SOURCE_FOLDER CXX_COMPILER [--build] [BORINGSSL_ROOT]
 """
 
 import json
@@ -70,21 +71,27 @@ def flag_problems(build, source):
     return problems
 
 
+def built_problems(build):
+    common.run_or_fail(["cmake", "--build", build], timeout=900)
+    for name in sorted(HOST_TARGETS):
+        print(common.run_or_fail([os.path.join(build, name)]).strip())
+    needed = {name: common.run_or_fail(["ldd", os.path.join(build, name)]) for name in HOST_TARGETS}
+    return [f"{name} is linked to the other kind of library:\n{needed[name]}"
+            for name, wanted in (("host_siptls", False), ("host_static", False),
+                                 ("host_shared", True))
+            if ("libsiptls.so" in needed[name]) != wanted]
+
+
 def main():
-    source, compiler = os.path.abspath(sys.argv[1]), sys.argv[2]
-    boringssl_root = sys.argv[3] if len(sys.argv) > 3 else ""
+    arguments = [argument for argument in sys.argv[1:] if argument != "--build"]
+    source, compiler = os.path.abspath(arguments[0]), arguments[1]
+    boringssl_root = arguments[2] if len(arguments) > 2 else ""
     problems = []
     with common.temporary_folder() as build:
         configure(source, build, compiler, boringssl_root)
         problems += target_problems(build) + flag_problems(build, source)
-        common.run_or_fail(["cmake", "--build", build], timeout=900)
-        for name in sorted(HOST_TARGETS):
-            print(common.run_or_fail([os.path.join(build, name)]).strip())
-        needed = {name: common.run_or_fail(["ldd", os.path.join(build, name)])
-                  for name in HOST_TARGETS}
-        for name, wanted in (("host_siptls", False), ("host_static", False), ("host_shared", True)):
-            if ("libsiptls.so" in needed[name]) != wanted:
-                problems.append(f"{name} is linked to the other kind of library:\n{needed[name]}")
+        if "--build" in sys.argv:
+            problems += built_problems(build)
     with common.temporary_folder() as build:
         configure(source, build, compiler, boringssl_root, "-DBUILD_SHARED_LIBS=ON")
         rules = common.run_or_fail(["ninja", "-C", build, "-t", "query", "host_siptls"])
