@@ -293,7 +293,7 @@ void soak(double its_seconds) {
 }  // namespace
 
 TEST_CASE("A soak of a minute loses no message, no memory and no descriptor") {
-  soak(static_cast<double>(scaled("seconds of soak", 45)));
+  soak(static_cast<double>(scaled("seconds of soak", 60)));
 }
 
 TEST_CASE("A soak of fifteen minutes loses no message, no memory and no descriptor", "[long]") {
