@@ -132,7 +132,7 @@ Result<void> TlsSessionImpl::advance_handshake(const Now& now) {
 Result<void> TlsSessionImpl::finish_handshake() {
   handshake_->ended = true;
   if (auto good = check_negotiated(); !good) return fail(std::move(good).error());
-  const ClientCertificate mode = context().config().policy.client_certificate;
+  const ClientCertificate mode = context().asks_of_clients();
   const bool has_chain = SSL_get0_peer_certificates(ssl_.get()) != nullptr;
   // BoringSSL asks nobody about the peer of a resumed session (RFC 8446 section 4.2.11 leaves what
   // it proves to the original handshake): everything may have changed since.

@@ -54,10 +54,11 @@ Result<void> TlsSessionImpl::judge_again(const TlsContext& context, const Now& n
   }
   const tls::CallScope scope(now);
   const TlsPolicy& policy = context.policy();
+  const ClientCertificate mode = TlsContextImpl::of(context).asks_of_clients();
   const bool has_chain = SSL_get0_peer_certificates(ssl_.get()) != nullptr;
   const bool needs_proof = role_ == Role::client ||
-                           policy.client_certificate == ClientCertificate::required ||
-                           (policy.client_certificate == ClientCertificate::requested && has_chain);
+                           mode == ClientCertificate::required ||
+                           (mode == ClientCertificate::requested && has_chain);
   if (!needs_proof) return {};
   // The OCSP response of the handshake was good then. Only who must always have a good one has to
   // know that it has run out.

@@ -48,6 +48,11 @@ class TlsContextImpl {
     return index < shown_.size() ? shown_[index].key : CertificateKey::none;
   }
 
+  // What a server asks of its clients: who lets in those on a list only lets in nobody unproven.
+  ClientCertificate asks_of_clients() const noexcept {
+    return config_.allowed_peers.empty() ? config_.policy.client_certificate
+                                         : ClientCertificate::required;
+  }
   bool resumes() const noexcept { return config_.policy.resumption == Resumption::tickets; }
   TicketKeyRing& ticket_keys() const noexcept { return *config_.ticket_keys; }
   tls::SessionMemory& session_memory() const noexcept { return *session_memory_; }

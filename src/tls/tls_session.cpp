@@ -125,12 +125,19 @@ Result<TlsSession> TlsSessionImpl::server(const TlsContext& context, const Now& 
     return Unexpected(Errc::policy_unsupported,
                       "ocsp: a server cannot require it, since no client staples a response");
   }
+  const TlsContextImpl& judge = TlsContextImpl::of(context);
+  if (context.policy().client_certificate == ClientCertificate::none &&
+      judge.asks_of_clients() != ClientCertificate::none) {
+    return Unexpected(Errc::policy_unsupported,
+                      "client_certificate: a server that asks for none cannot know who is on its "
+                      "list of allowed peers");
+  }
   std::unique_ptr<TlsSessionImpl> impl(new TlsSessionImpl(context, Role::server));
   if (auto made = impl->make_ssl(now, options); !made) return Unexpected(std::move(made).error());
   SSL* ssl = impl->ssl_.get();
   SSL_set_accept_state(ssl);
   // The context's own mode is `required`.
-  switch (context.policy().client_certificate) {
+  switch (judge.asks_of_clients()) {
     case ClientCertificate::required:
       break;
     case ClientCertificate::requested:

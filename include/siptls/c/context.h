@@ -39,7 +39,9 @@ typedef struct siptls_context_config {
   const siptls_trust_store* trust; /* NULL: trusts nobody */
   const siptls_policy* policy;     /* NULL: SIPTLS_PRESET_MODERN */
   /* Identities that are let in; NULL: all that the trust store proves. A list that is there and
-   * empty is SIPTLS_E_INVALID_ARGUMENT. */
+   * empty is SIPTLS_E_INVALID_ARGUMENT. With one a server requires a certificate of its clients
+   * where the policy only requests it, and cannot be made where it asks for none
+   * (SIPTLS_E_POLICY_UNSUPPORTED). */
   const char* const* allowed_peers;
   size_t allowed_peers_count;
   siptls_ticket_keys* ticket_keys; /* NULL: keys of this context's own */
