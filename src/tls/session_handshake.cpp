@@ -225,7 +225,7 @@ Result<void> TlsSessionImpl::judge_client_hello(const SSL_CLIENT_HELLO& hello) {
   }
   if (auto chosen = choose_credentials(hello); !chosen) return chosen;
   if (auto known = judge_shown_curve(hello); !known) return known;
-  if (auto used = use_scope(); !used) return used;
+  if (auto used = use_scope(hello); !used) return used;
   const bool complete =
       has_extension(hello, kExtendedMasterSecret) && has_extension(hello, kRenegotiationInfo);
   if (complete) return {};

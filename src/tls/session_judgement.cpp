@@ -1,7 +1,10 @@
 // Who the peer of a TlsSession is: the judgement of its chain and names, in the handshake, of a
 // session that is resumed, and of one that is established; and the host's word about it.
+#include <openssl/mem.h>
+
 #include "pki/chain_verifier.hpp"
 #include "pki/trust_store_impl.hpp"
+#include "tls/client_hello.hpp"
 #include "tls/session_clock.hpp"
 #include "tls/tls_session_impl.hpp"
 
@@ -56,8 +59,7 @@ Result<void> TlsSessionImpl::judge_again(const TlsContext& context, const Now& n
   const TlsPolicy& policy = context.policy();
   const ClientCertificate mode = TlsContextImpl::of(context).asks_of_clients();
   const bool has_chain = SSL_get0_peer_certificates(ssl_.get()) != nullptr;
-  const bool needs_proof = role_ == Role::client ||
-                           mode == ClientCertificate::required ||
+  const bool needs_proof = role_ == Role::client || mode == ClientCertificate::required ||
                            (mode == ClientCertificate::requested && has_chain);
   if (!needs_proof) return {};
   // The OCSP response of the handshake was good then. Only who must always have a good one has to
@@ -112,10 +114,13 @@ void TlsSessionImpl::keep_session(bssl::UniquePtr<SSL_SESSION> session) {
   context().session_memory().put(*resumption_key_, std::move(session));
 }
 
-// Tickets of another listener, policy, store or certificate are no tickets here.
-Result<void> TlsSessionImpl::use_scope() {
+// Tickets of another listener, policy, store or certificate are no tickets here, nor those of a
+// client that asks for another name now (RFC 6066 section 3).
+Result<void> TlsSessionImpl::use_scope(const SSL_CLIENT_HELLO& hello) {
   if (!context().resumes()) return {};
-  const auto digest = context().resumption_context(handshake_->scope, handshake_->shown);
+  std::string name = tls::server_name_of(hello).value_or(std::string());
+  for (char& c : name) c = static_cast<char>(OPENSSL_tolower(static_cast<unsigned char>(c)));
+  const auto digest = context().resumption_context(handshake_->scope, name, handshake_->shown);
   if (SSL_set_session_id_context(ssl_.get(), digest.data(), digest.size())) return {};
   return Unexpected(Errc::out_of_memory);
 }

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <new>
 #include <optional>
+#include <utility>
 
 #include "tls/session_callbacks.hpp"
 #include "tls/session_clock.hpp"
@@ -163,11 +164,11 @@ void TicketKeys::rotate_if_due(MonoTime now) {
   if (keys_.empty()) rotate_locked(now);
   Key& newest = keys_.front();
   if (!newest.since) newest.since = now;
-  // After a long silence the older keys have had their time as well.
-  const auto age = now - *newest.since;
-  for (std::size_t i = 0; i < options_.keys && age >= options_.rotate_after * (i + 1); ++i) {
-    rotate_locked(now);
-  }
+  // After a long silence the older keys have had their time as well. A thread that read the clock
+  // before another one began the key is not late: there its age is negative.
+  const auto age = std::chrono::floor<std::chrono::seconds>(now - *newest.since);
+  const auto due = age / options_.rotate_after;
+  for (std::size_t i = 0; i < options_.keys && std::cmp_less(i, due); ++i) rotate_locked(now);
 }
 
 bool TicketKeys::seal(std::span<const std::uint8_t> state, std::span<std::uint8_t> out,

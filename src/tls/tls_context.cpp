@@ -364,11 +364,13 @@ std::string TlsContextImpl::all_names() const {
 
 // A ticket of another context is no ticket: what it was given for is not what would be judged now.
 std::array<std::uint8_t, 32> TlsContextImpl::resumption_context(std::string_view scope,
+                                                                std::string_view server_name,
                                                                 std::size_t shown) const {
   const TlsPolicy& policy = config_.policy;
   std::string text =
-      fmt::format("{}\n{} {} {} {} {} {} {}\n", scope, static_cast<int>(policy.client_certificate),
-                  static_cast<int>(policy.eku), static_cast<int>(policy.names.wildcard),
+      fmt::format("{}\n{}\n{} {} {} {} {} {} {}\n", scope, server_name,
+                  static_cast<int>(policy.client_certificate), static_cast<int>(policy.eku),
+                  static_cast<int>(policy.names.wildcard),
                   static_cast<int>(policy.names.common_name), static_cast<int>(policy.clock),
                   static_cast<int>(policy.alpn), static_cast<int>(policy.authorise));
   for (const std::string& name : config_.allowed_peers) text += name + '\n';

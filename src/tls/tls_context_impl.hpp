@@ -56,8 +56,11 @@ class TlsContextImpl {
   bool resumes() const noexcept { return config_.policy.resumption == Resumption::tickets; }
   TicketKeyRing& ticket_keys() const noexcept { return *config_.ticket_keys; }
   tls::SessionMemory& session_memory() const noexcept { return *session_memory_; }
-  // Equal for contexts that judge clients alike and show the same certificate.
-  std::array<std::uint8_t, 32> resumption_context(std::string_view scope, std::size_t shown) const;
+  // Equal for contexts that judge clients alike and show the same certificate to who asks for that
+  // name (empty: for none).
+  std::array<std::uint8_t, 32> resumption_context(std::string_view scope,
+                                                  std::string_view server_name,
+                                                  std::size_t shown) const;
 
   Result<void> valid_at(const Now& now) const;
   std::vector<Error> warnings(const Now& now) const;

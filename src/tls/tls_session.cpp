@@ -16,6 +16,8 @@ constexpr std::size_t kLargestWrite = std::size_t{1} << 20;
 // What a record adds to its 16 KiB of plaintext: header, explicit nonce or type, tag or padding.
 constexpr std::size_t kRecordSize = 16384;
 constexpr std::size_t kRecordOverhead = 5 + 64;
+// RFC 9846 section 5.5 wants another key before 2^24.5 records under one of AES-GCM.
+constexpr std::uint64_t kRecordsOfOneKey = std::uint64_t{1} << 24;
 
 // Runs a public function; memory that runs out becomes an Error.
 template <typename F>
@@ -292,12 +294,24 @@ Result<void> TlsSessionImpl::send(std::span<const std::byte> plaintext, const No
   wire_.output.reserve(plaintext.size() + (plaintext.size() / kRecordSize + 1) * kRecordOverhead);
   while (!plaintext.empty()) {
     const auto piece = plaintext.first(std::min(plaintext.size(), kLargestWrite));
+    if (auto renewed = renew_key_if_due(); !renewed) return renewed;
     const int result = SSL_write(ssl_.get(), piece.data(), static_cast<int>(piece.size()));
     if (result <= 0) return fail_by_library(result);
     if (recorder_) recorder_->confirm_application_data();
     plaintext = plaintext.subspan(static_cast<std::size_t>(result));
   }
   return {};
+}
+
+// In TLS 1.3 each direction gets another key by a KeyUpdate; TLS 1.2 has no such thing. The peer
+// may keep its own key: it counts its own records.
+Result<void> TlsSessionImpl::renew_key_if_due() {
+  SSL* const ssl = ssl_.get();
+  if (SSL_get_write_sequence(ssl) < kRecordsOfOneKey || SSL_version(ssl) != TLS1_3_VERSION) {
+    return {};
+  }
+  if (SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED)) return {};
+  return fail_by_library(0);
 }
 
 Result<void> TlsSessionImpl::close(const Now& now) {

@@ -119,7 +119,7 @@ class TlsSessionImpl {
   bool needs_extended_master_secret() const noexcept;
   Result<void> check_negotiated() const;
   Result<void> choose_credentials(const SSL_CLIENT_HELLO& hello);
-  Result<void> use_scope();
+  Result<void> use_scope(const SSL_CLIENT_HELLO& hello);
   using Proven = std::shared_ptr<const ProvenPath>;
   Result<Proven> judge_chain(const TlsContext& by, const STACK_OF(CRYPTO_BUFFER) * chain,
                              std::span<const std::uint8_t> staple, const Now& now) const;
@@ -134,6 +134,7 @@ class TlsSessionImpl {
   Error explain_alert(std::uint8_t alert) const;
   std::string phase() const;
 
+  Result<void> renew_key_if_due();
   void peer_answered() noexcept;
   Result<std::span<const std::byte>> end_of_input();
 

@@ -156,7 +156,8 @@ void use_credentials(SSL_CTX* context, const Entity& leaf) {
   }
 }
 
-BareEnd::BareEnd(PeerRole role, const std::function<void(SSL_CTX*)>& setup, SSL_SESSION* session)
+BareEnd::BareEnd(PeerRole role, const std::function<void(SSL_CTX*)>& setup, SSL_SESSION* session,
+                 const char* server_name)
     : context_(SSL_CTX_new(TLS_with_buffers_method())) {
   SSL_CTX_set_custom_verify(context_.get(), SSL_VERIFY_PEER, accept_all);
   SSL_CTX_set_info_callback(context_.get(), note_alert);
@@ -164,6 +165,7 @@ BareEnd::BareEnd(PeerRole role, const std::function<void(SSL_CTX*)>& setup, SSL_
   ssl_.reset(SSL_new(context_.get()));
   SSL_set_app_data(ssl_.get(), this);
   if (session != nullptr) SSL_set_session(ssl_.get(), session);
+  if (server_name != nullptr) SSL_set_tlsext_host_name(ssl_.get(), server_name);
   SSL_set_bio(ssl_.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
   BIO_set_mem_eof_return(SSL_get_rbio(ssl_.get()), -1);
   if (role == PeerRole::client) {

@@ -83,9 +83,10 @@ SessionEnd server(const siptls::TlsContext& context, const siptls::SessionOption
 // Plain BoringSSL over memory.
 class BareEnd final : public End {
  public:
-  // `setup` runs on the context before the connection is made; `session` is offered.
+  // `setup` runs on the context before the connection is made; `session` is offered, and
+  // `server_name` asked for.
   BareEnd(siptls::PeerRole role, const std::function<void(SSL_CTX*)>& setup,
-          SSL_SESSION* session = nullptr);
+          SSL_SESSION* session = nullptr, const char* server_name = nullptr);
   void receive(std::span<const std::byte> octets) override;
   Octets take_output() override;
   void write(std::string_view text);

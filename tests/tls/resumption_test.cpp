@@ -44,6 +44,13 @@ Pair meet(const TlsContext& client_context, const TlsContext& server_context,
   return pair;
 }
 
+// The ticket that a BareEnd got last.
+bssl::UniquePtr<SSL_SESSION> last_ticket;
+int keep_ticket(SSL*, SSL_SESSION* session) {
+  last_ticket.reset(session);
+  return 1;
+}
+
 Now later(std::chrono::hours by) {
   Now now = test_now();
   now.mono += by;
@@ -317,6 +324,47 @@ TEST_CASE("A ticket that was changed on its way gives a full handshake") {
   const Pair pair = meet(a, b_other_keys);
   REQUIRE(pair.established());
   CHECK(pair.full());
+}
+
+// RFC 6066 section 3: a server must not resume a session under another name.
+TEST_CASE("A ticket that was given under one server name is none under another") {
+  const auto two_names = leaf_of(site(), [](demo_pki::CertificateSpec& spec) {
+    spec.dns_names = {"a.example", "other.example"};
+    spec.uris = {"sip:a.example", "sip:other.example"};
+  });
+  for (const ProtocolVersion version : kVersions) {
+    CAPTURE(to_string(version));
+    const TlsContext b =
+        context(resuming(version, [&](TlsContextConfig& made) { made.credentials = two_names; }));
+    last_ticket.reset();
+    const auto resumed_as = [&](const char* name) {
+      bssl::UniquePtr<SSL_SESSION> ticket = std::move(last_ticket);
+      BareEnd a(
+          PeerRole::client,
+          [](SSL_CTX* bare) {
+            use_credentials(bare, site().leaf);
+            SSL_CTX_set_session_cache_mode(bare, SSL_SESS_CACHE_CLIENT);
+            SSL_CTX_sess_set_new_cb(bare, keep_ticket);
+          },
+          ticket.get(), name);
+      SessionEnd end = server(b);
+      connect(a, end);
+      REQUIRE(end.established());
+      REQUIRE(end.session.send(octets_of("."), test_now()));
+      connect(a, end);
+      if (!last_ticket) last_ticket = std::move(ticket);  // a resumed TLS 1.2 session brings none
+      REQUIRE(last_ticket);
+      return end.session.peer().resumed;
+    };
+    CHECK_FALSE(resumed_as("a.example"));
+    CHECK(resumed_as("a.example"));
+    CHECK(resumed_as("A.Example"));
+    CHECK_FALSE(resumed_as("other.example"));
+    CHECK(resumed_as("other.example"));
+    CHECK_FALSE(resumed_as(nullptr));
+    CHECK(resumed_as(nullptr));
+    CHECK_FALSE(resumed_as("a.example"));
+  }
 }
 
 TEST_CASE("An established peer can be judged again by another context and at another time") {

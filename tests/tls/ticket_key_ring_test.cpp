@@ -118,6 +118,37 @@ TEST_CASE("A ring with imported keys rotates as any other, from their first use 
   }
 }
 
+TEST_CASE("A thread whose clock was read a little earlier does not wear out the keys of another") {
+  for (const ProtocolVersion version : kVersions) {
+    CAPTURE(to_string(version));
+    const Ring ring = TicketKeyRing::create().value();
+    const TlsContext a = context(resuming(version));
+    const TlsContext b = context(resuming(version, ring));
+    const auto keys = ring->export_keys().value();
+    CHECK_FALSE(meet(a, b));  // the keys begin their time
+    for (const auto by :
+         {std::chrono::nanoseconds(1), std::chrono::nanoseconds(std::chrono::hours(100))}) {
+      Now before = test_now();
+      before.mono -= by;
+      CHECK(meet(a, b, before));
+    }
+    CHECK(ring->export_keys().value() == keys);
+    CHECK(meet(a, b));
+  }
+}
+
+TEST_CASE("A ring can have keys that stay for ever") {
+  TicketKeyOptions options;
+  options.rotate_after = std::chrono::seconds::max();
+  const Ring ring = TicketKeyRing::create(options).value();
+  const TlsContext a = context(resuming(ProtocolVersion::tls1_3));
+  const TlsContext b = context(resuming(ProtocolVersion::tls1_3, ring));
+  const auto keys = ring->export_keys().value();
+  CHECK_FALSE(meet(a, b));
+  CHECK(meet(a, b, later(std::chrono::hours(1))));
+  CHECK(ring->export_keys().value() == keys);
+}
+
 TEST_CASE("A ring keeps of imported keys as many as it is for, the newest") {
   TicketKeyOptions three;
   three.keys = 3;
