@@ -62,7 +62,9 @@ std::string_view uri_of(std::string_view address) noexcept {
 
 std::string_view first_uri(std::string_view value) noexcept { return uri_of(take_address(value)); }
 
+// "*" stands for every binding, and is no URI (RFC 3261 section 10.2.2).
 bool all_sips(std::string_view value) noexcept {
+  if (sip::trim_lws(value) == "*") return true;
   while (!value.empty()) {
     if (!is_sips(uri_of(take_address(value)))) return false;
   }

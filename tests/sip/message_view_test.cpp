@@ -277,6 +277,11 @@ TEST_CASE("sips is refused, required or allowed by mode") {
   CHECK_FALSE(judge("sips:b", "m: \"x, <sip:y>\" <sips:a;x=1,2>;e=\",\", sips:b\r\n" + sips_contact,
                     SipsMode::enabled));
   CHECK(mixed->warning.empty());
+  // Every binding is to be removed (RFC 3261 section 10.2.2).
+  CHECK_FALSE(judge("sips:b", "Contact: *\r\nExpires: 0\r\n", SipsMode::enabled));
+  CHECK_FALSE(judge("sips:b", "m:\t* \r\n", SipsMode::required));
+  CHECK(judge("sips:b", "Contact: *, <sips:a>\r\n", SipsMode::enabled));
+  CHECK(judge("sips:b", "Contact: **\r\n", SipsMode::enabled));
   CHECK_FALSE(siptls::judge_sips(*Parsed("SIP/2.0 200 OK\r\nl:0\r\n\r\n"), SipsMode::required));
 }
 
