@@ -156,7 +156,10 @@ Result<TlsSession> TlsSessionImpl::server(const TlsContext& context, const Now& 
 Result<void> TlsSessionImpl::make_ssl(const Now& now, const SessionOptions& options) {
   const tls::CallScope scope(now);
   handshake_ = std::make_unique<Handshake>();
-  handshake_->deadline = now.mono + options.handshake_timeout;
+  // A time that has no end must not be one that is over.
+  const auto left = std::chrono::floor<std::chrono::milliseconds>(MonoTime::max() - now.mono);
+  handshake_->deadline =
+      options.handshake_timeout < left ? now.mono + options.handshake_timeout : MonoTime::max();
   if (role_ == Role::server && context().resumes()) handshake_->scope = options.resumption_scope;
   if (options.trace) {
     recorder_ = std::make_unique<tls::TraceRecorder>(

@@ -174,6 +174,20 @@ TEST_CASE("A server without trust store serves when it asks for no client certif
   CHECK(b.established());
 }
 
+TEST_CASE("A handshake may have all the time there is") {
+  SessionOptions patient;
+  patient.handshake_timeout = std::chrono::milliseconds::max();
+  SessionEnd a = client(context(), kDomain, patient);
+  SessionEnd b = server(context(), patient);
+  for (SessionEnd* const end : {&a, &b}) {
+    CHECK(end->session.next_deadline() == MonoTime::max());
+    CHECK(end->session.on_deadline(test_now()));
+  }
+  connect(a, b);
+  CHECK(a.established());
+  CHECK(b.established());
+}
+
 TEST_CASE("A peer on the allow-list gets in, in both roles") {
   const TlsContext picky = context([](TlsContextConfig& made) {
     made.allowed_peers = {"other.example", kDomain};
