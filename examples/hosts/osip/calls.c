@@ -394,7 +394,8 @@ static void is_hung_up(int type, osip_transaction_t* transaction, osip_message_t
   struct agent* const agent = agent_of(transaction);
   report_message("request", request);
   struct call* const call = find_dialog(agent, request);
-  const int status = call == NULL ? 481 : judge_order(call, request);
+  int status = judge_request(agent, request);
+  if (status == 0) status = call == NULL ? 481 : judge_order(call, request);
   if (status != 0) {
     respond(agent, transaction, status, NULL);
     return;

@@ -181,6 +181,19 @@ osip_message_t* make_dialog_request(const struct self* self, osip_dialog_t* dial
                      set(request, osip_message_set_cseq, "%d %s", dialog->local_cseq, method));
 }
 
+/* Every extension that the request wants (RFC 3261 section 8.2.2.3): this agent has none. */
+static int add_unsupported(osip_message_t* response, const osip_message_t* request) {
+  osip_header_t* require = NULL;
+  int at = osip_message_header_get_byname(request, "require", 0, &require);
+  for (; at >= 0; at = osip_message_header_get_byname(request, "require", at + 1, &require)) {
+    if (require->hvalue != NULL &&
+        osip_message_set_header(response, "Unsupported", require->hvalue) != OSIP_SUCCESS) {
+      return 0;
+    }
+  }
+  return 1;
+}
+
 /* What a response to this method and with this status has besides (RFC 3261 table 2). */
 static int add_particulars(osip_message_t* response, osip_message_t* request,
                            const struct self* self) {
@@ -199,13 +212,7 @@ static int add_particulars(osip_message_t* response, osip_message_t* request,
   if (MSG_IS_OPTIONS(request) && status / 100 == 2) {
     return set(response, osip_message_set_accept, "application/sdp");
   }
-  if (status == 420) {
-    osip_header_t* require = NULL;
-    osip_message_header_get_byname(request, "require", 0, &require);
-    return require == NULL || require->hvalue == NULL ||
-           osip_message_set_header(response, "Unsupported", require->hvalue) == OSIP_SUCCESS;
-  }
-  return 1;
+  return status != 420 || add_unsupported(response, request);
 }
 
 osip_message_t* make_response(const struct self* self, osip_message_t* request, int status,

@@ -291,10 +291,37 @@ def requests_that_are_refused():
             within(peer, bob, response, "ACK", number, number,
                    branch=f"z9hG4bK-INVITE-{number}")
         if status == 420:
-            require(values(response, "Unsupported") == ["100rel"], f"{response!r}")
+            require(unsupported(response) == ["100rel"], f"{response!r}")
     within(peer, bob, response, "CANCEL", number=99)
     expect_status(peer, 481, "1 CANCEL")
     require(not bob.events("answered"), "a call was answered")
+
+
+def unsupported(response):
+    """The tags of all its rows."""
+    return [tag.strip() for row in values(response, "Unsupported") for tag in row.split(",")]
+
+
+def every_extension_is_refused():
+    """RFC 3261 section 8.2.2.3, in a request that begins a call and in one that would end it."""
+    bob = callee()
+    peer = dial(bob)
+    more = "Require: 100rel, timer\r\nSubject: x\r\nrequire: nonsense\r\n"
+    call_from(peer, bob, more=more)
+    refusal = expect_status(peer, 420, "1 INVITE")
+    require(unsupported(refusal) == ["100rel", "timer", "nonsense"], f"{refusal!r}")
+    within(peer, bob, refusal, "ACK", branch="z9hG4bK-INVITE-1")
+    call_from(peer, bob, 2)
+    expect_status(peer, 180, "2 INVITE")
+    ok = expect_status(peer, 200, "2 INVITE")
+    within(peer, bob, ok, "ACK", number=2, cseq=2)
+    within(peer, bob, ok, "BYE", number=2, cseq=3, more=more)
+    refusal = expect_status(peer, 420, "3 BYE")
+    require(unsupported(refusal) == ["100rel", "timer", "nonsense"], f"{refusal!r}")
+    require(not bob.events("ended"), "the call has ended")
+    within(peer, bob, ok, "BYE", number=2, cseq=4)
+    expect_status(peer, 200, "4 BYE")
+    check_ended(bob, "peer_hung_up")
 
 
 def requests_in_a_call():
@@ -386,7 +413,8 @@ def rows(report):
                   a_cancel_waits_for_a_provisional_response,
                   a_cancel_comes_too_late, a_connection_breaks,
                   a_response_comes_on_another_connection, a_response_takes_another_connection,
-                  a_response_has_nowhere_to_go, requests_that_are_refused, requests_in_a_call,
+                  a_response_has_nowhere_to_go, requests_that_are_refused,
+                  every_extension_is_refused, requests_in_a_call,
                   a_bye_ends_a_call_that_rings, what_osip_cannot_read, responses_of_nobody):
         report.row(check.__name__.replace("_", " "), closing, check)
 
