@@ -9,6 +9,7 @@
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <utility>
 
 #include "pjsip_transport_siptls.hpp"
 #include "tool/command_line.hpp"
@@ -66,11 +67,13 @@ class Pjsip {
     has_pools_ = true;
     return pjsip_endpt_create(&pools_.factory, "siptls", &endpoint_);
   }
-  ~Pjsip() {
-    if (endpoint_ != nullptr) pjsip_endpt_destroy(endpoint_);
-    if (has_pools_) pj_caching_pool_destroy(&pools_);
-    if (initialised_) pj_shutdown();
+  // What is under way is given up, and whoever waits for it is told.
+  void close() {
+    if (endpoint_ != nullptr) pjsip_endpt_destroy(std::exchange(endpoint_, nullptr));
+    if (std::exchange(has_pools_, false)) pj_caching_pool_destroy(&pools_);
+    if (std::exchange(initialised_, false)) pj_shutdown();
   }
+  ~Pjsip() { close(); }
   Pjsip() = default;
   Pjsip(const Pjsip&) = delete;
   Pjsip& operator=(const Pjsip&) = delete;
@@ -89,26 +92,27 @@ class Program {
       : arguments_(arguments), output_(output) {}
 
   int run() {
+    const bool asks = arguments_.has("--call") || arguments_.has("--options");
+    const milliseconds patience = arguments_.duration("--timeout", kPatience);
     open_signals();
     if (const pj_status_t status = pjsip_.open(); status != PJ_SUCCESS) {
       return output_.fail(pj_error(status, "starting PJSIP"));
     }
-    UserAgent agent(pjsip_.endpoint(), events());
-    if (const pj_status_t status = agent.open(); status != PJ_SUCCESS) {
+    if (const pj_status_t status = agent_.open(pjsip_.endpoint()); status != PJ_SUCCESS) {
       return output_.fail(pj_error(status, "starting the user agent"));
     }
-    if (const Result<void> opened = open_transport(agent); !opened) {
+    check_uris();
+    if (const Result<void> opened = open_transport(); !opened) {
       return output_.fail(opened.error());
     }
-    const bool asks = arguments_.has("--call") || arguments_.has("--options");
-    const auto deadline = asks ? steady_clock::now() + arguments_.duration("--timeout", kPatience)
-                               : steady_clock::time_point::max();
-    if (asks) ask(agent);
+    const auto deadline = asks ? steady_clock::now() + patience : steady_clock::time_point::max();
+    if (asks) ask();
     while (!done_ && !turn(deadline)) {
       if (steady_clock::now() < deadline) continue;
       fail(Error(Errc::idle_timeout, "no answer"));
     }
-    close(agent);
+    close();
+    pjsip_.close();  // OPTIONS without an answer fails here at the latest
     ::close(signals_);
     return failed_ ? tool::kFailed : tool::kSuccess;
   }
@@ -125,7 +129,20 @@ class Program {
     signals_ = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
   }
 
-  Result<void> open_transport(UserAgent& agent) {
+  // PJSIP's parser reads them, so not before PJSIP is there.
+  void check_uris() const {
+    if (arguments_.has("--call") && arguments_.has("--options")) {
+      throw tool::UsageError("--call and --options exclude each other");
+    }
+    for (const char* option : {"--call", "--options", "--route"}) {
+      const std::optional<std::string> uri = arguments_.value(option);
+      if (uri && !agent_.is_uri(*uri)) {
+        throw tool::UsageError(fmt::format("{}: \"{}\" is no SIP URI", option, *uri));
+      }
+    }
+  }
+
+  Result<void> open_transport() {
     for (const std::string& text : arguments_.values("--address")) {
       const std::size_t equals = text.find('=');
       if (equals == text.npos) throw tool::UsageError("--address: \"" + text + "\" has no =");
@@ -151,9 +168,9 @@ class Program {
     const std::string host = domain == bound.address_text()
                                  ? bound.to_string()
                                  : fmt::format("{}:{}", domain, bound.port());
-    agent.set_names(fmt::format("<sip:pjsip@{}>", domain),
-                    fmt::format("<sip:pjsip@{};transport=tls>", host));
-    if (arguments_.has("--route")) agent.set_route(arguments_.required("--route"));
+    agent_.set_names(fmt::format("<sip:pjsip@{}>", domain),
+                     fmt::format("<sip:pjsip@{};transport=tls>", host));
+    if (arguments_.has("--route")) agent_.set_route(arguments_.required("--route"));
     output_.event(
         Json{{"event", "listening"}, {"address", bound.address_text()}, {"port", bound.port()}},
         fmt::format("listening on {}", bound.to_string()));
@@ -196,12 +213,12 @@ class Program {
     return events;
   }
 
-  void ask(UserAgent& agent) {
+  void ask() {
     const auto hang_up =
         arguments_.has("--keep-call") ? UserAgent::HangUp::never : UserAgent::HangUp::at_once;
     const pj_status_t status = arguments_.has("--call")
-                                   ? agent.call(arguments_.required("--call"), hang_up)
-                                   : agent.ask_options(arguments_.required("--options"));
+                                   ? agent_.call(arguments_.required("--call"), hang_up)
+                                   : agent_.ask_options(arguments_.required("--options"));
     if (status != PJ_SUCCESS) fail(pj_error(status, "sending the request"));
   }
 
@@ -234,13 +251,12 @@ class Program {
     return static_cast<int>(wait);
   }
 
-  // BYE to who is in a call, then close_notify to everybody, and PJSIP's own end. A second signal
-  // ends the wait.
-  void close(UserAgent& agent) {
+  // BYE to who is in a call, then close_notify to everybody. A second signal ends the wait.
+  void close() {
     auto deadline = steady_clock::now() + kClosing;
     closing_ = true;
-    agent.hang_up_all();
-    while (agent.is_in_call() && steady_clock::now() < deadline) {
+    agent_.hang_up_all();
+    while (agent_.is_in_call() && steady_clock::now() < deadline) {
       if (turn(deadline)) return;
     }
     factory_->close_all();
@@ -258,12 +274,13 @@ class Program {
 
   const tool::CommandLine& arguments_;
   const tool::Output& output_;
-  Pjsip pjsip_;
-  SiptlsFactory* factory_ = nullptr;  // PJSIP owns it
-  int signals_ = -1;
   bool done_ = false;
   bool closing_ = false;
   bool failed_ = false;
+  UserAgent agent_{events()};
+  Pjsip pjsip_;                       // behind what it calls until its end
+  SiptlsFactory* factory_ = nullptr;  // PJSIP owns it
+  int signals_ = -1;
 };
 
 int serve(const tool::CommandLine& arguments, const tool::Output& output) {

@@ -4,7 +4,9 @@
 
 namespace {
 
-UserAgent* the_agent = nullptr;  // PJSIP's callbacks of calls have no place for it
+// PJSIP's callbacks of calls and requests have no place for it. They come from an endpoint alone,
+// and that has ended before the agent.
+UserAgent* the_agent = nullptr;
 
 std::map<std::string, siptls::Endpoint, std::less<>>& addresses() {
   static std::map<std::string, siptls::Endpoint, std::less<>> known;
@@ -40,12 +42,18 @@ void resolve(pjsip_resolver_t*, pj_pool_t*, const pjsip_host_info* target, void*
   answer(PJ_SUCCESS, token, &addresses);
 }
 
+// What it gives lives as long as the pool; null if `text` is no URI.
+pjsip_uri* parse_uri(pj_pool_t* pool, const std::string& text) {
+  pj_str_t copied;  // what was parsed refers to it
+  const pj_str_t given = view(text);
+  pj_strdup_with_null(pool, &copied, &given);
+  pjsip_uri* uri = pjsip_parse_uri(pool, copied.ptr, static_cast<pj_size_t>(copied.slen), 0);
+  return uri == nullptr ? nullptr : static_cast<pjsip_uri*>(pjsip_uri_get_uri(uri));
+}
+
 }  // namespace
 
-UserAgent::UserAgent(pjsip_endpoint* endpoint, UserAgentEvents events)
-    : endpoint_(endpoint), events_(std::move(events)) {
-  the_agent = this;
-}
+UserAgent::UserAgent(UserAgentEvents events) : events_(std::move(events)) { the_agent = this; }
 
 UserAgent::~UserAgent() { the_agent = nullptr; }
 
@@ -53,7 +61,8 @@ void UserAgent::set_address(const std::string& name, const siptls::Endpoint& add
   addresses()[name] = address;
 }
 
-pj_status_t UserAgent::open() {
+pj_status_t UserAgent::open(pjsip_endpoint* endpoint) {
+  endpoint_ = endpoint;
   static pjsip_ext_resolver resolver{&resolve};
   module_.name = pj_str(const_cast<char*>("mod-siptls-agent"));
   module_.id = -1;
@@ -83,14 +92,20 @@ pjmedia_sdp_session* UserAgent::describe(pj_pool_t* pool) {
   return description;
 }
 
+bool UserAgent::is_uri(const std::string& text) const {
+  if (text.find_first_of("\r\n") != text.npos) return false;  // PJSIP reads up to there
+  pj_pool_t* pool = pjsip_endpt_create_pool(endpoint_, "uri", 512, 512);
+  if (pool == nullptr) return false;
+  const pjsip_uri* uri = parse_uri(pool, text);
+  const bool is_sip =
+      uri != nullptr && (PJSIP_URI_SCHEME_IS_SIP(uri) || PJSIP_URI_SCHEME_IS_SIPS(uri));
+  pjsip_endpt_release_pool(endpoint_, pool);
+  return is_sip;
+}
+
 pjsip_route_hdr* UserAgent::make_route(pj_pool_t* pool) const {
-  pj_str_t copied;
-  const pj_str_t given = view(route_);
-  pj_strdup_with_null(pool, &copied, &given);
-  pjsip_uri* uri = pjsip_parse_uri(pool, copied.ptr, static_cast<pj_size_t>(copied.slen), 0);
-  if (uri == nullptr) return nullptr;
   pjsip_route_hdr* route = pjsip_route_hdr_create(pool);
-  route->name_addr.uri = static_cast<pjsip_uri*>(pjsip_uri_get_uri(uri));
+  route->name_addr.uri = parse_uri(pool, route_);
   return route;
 }
 
@@ -158,10 +173,9 @@ pj_status_t UserAgent::call(const std::string& uri, HangUp hang_up) {
   calls_[call] = hang_up;
   // With a call in it; a dialog without one ends when it is let go.
   if (!route_.empty()) {
-    pjsip_route_hdr* route = make_route(dialog->pool);
     pjsip_route_hdr routes;
     pj_list_init(&routes);
-    if (route != nullptr) pj_list_push_back(&routes, route);
+    pj_list_push_back(&routes, make_route(dialog->pool));
     pjsip_dlg_set_route_set(dialog, &routes);
   }
   status = pjsip_inv_invite(call, &invite);
@@ -178,9 +192,9 @@ pj_status_t UserAgent::ask_options(const std::string& uri) {
       pjsip_endpt_create_request(endpoint_, pjsip_get_options_method(), &to, &from, &to, &contact,
                                  nullptr, -1, nullptr, &options);
   if (status != PJ_SUCCESS) return status;
-  pjsip_route_hdr* route = route_.empty() ? nullptr : make_route(options->pool);
-  if (route != nullptr) {
-    pjsip_msg_add_hdr(options->msg, static_cast<pjsip_hdr*>(static_cast<void*>(route)));
+  if (!route_.empty()) {
+    void* route = make_route(options->pool);
+    pjsip_msg_add_hdr(options->msg, static_cast<pjsip_hdr*>(route));
   }
   return pjsip_endpt_send_request(endpoint_, options, -1, this, &UserAgent::on_options_answer);
 }
@@ -193,7 +207,6 @@ void UserAgent::on_options_answer(void* token, pjsip_event* event) {
 }
 
 void UserAgent::on_call_state(pjsip_inv_session* call, pjsip_event*) {
-  if (the_agent == nullptr) return;
   UserAgent& agent = *the_agent;
   const auto found = agent.calls_.find(call);
   agent.events_.call_state(*call);

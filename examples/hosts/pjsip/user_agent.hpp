@@ -23,21 +23,26 @@ struct UserAgentEvents {
   std::function<void(int status, const std::string& text)> options_answered;
 };
 
-// PJSIP knows one endpoint, so there is one UserAgent at a time.
+// PJSIP knows one endpoint, so there is one UserAgent at a time. It must outlive the endpoint that
+// open() was given: its module stays in there, and pjsip_endpt_destroy() ends what is under way and
+// tells the agent.
 class UserAgent {
  public:
-  // `own_uri` is what the agent calls itself, `contact` where it is reached.
-  UserAgent(pjsip_endpoint* endpoint, UserAgentEvents events);
+  explicit UserAgent(UserAgentEvents events);
   ~UserAgent();
   UserAgent(const UserAgent&) = delete;
   UserAgent& operator=(const UserAgent&) = delete;
-  pj_status_t open();
+  pj_status_t open(pjsip_endpoint* endpoint);
 
+  // Whether call(), ask_options() and set_route() can take it: a `sip` or `sips` URI.
+  bool is_uri(const std::string& text) const;
+
+  // `own_uri` is what the agent calls itself, `contact` where it is reached.
   void set_names(std::string own_uri, std::string contact) {
     own_uri_ = std::move(own_uri);
     contact_ = std::move(contact);
   }
-  // Every request of this side goes there first: the URI of a proxy, with `lr`.
+  // Every request of this side goes there first: the URI of a proxy, with `lr`. is_uri() of it.
   void set_route(std::string uri) { route_ = std::move(uri); }
   // Where the names are that PJSIP must find (instead of DNS). A port in the URI comes first.
   static void set_address(const std::string& name, const siptls::Endpoint& address);
@@ -59,7 +64,7 @@ class UserAgent {
   static pjmedia_sdp_session* describe(pj_pool_t* pool);
   pjsip_route_hdr* make_route(pj_pool_t* pool) const;
 
-  pjsip_endpoint* endpoint_;
+  pjsip_endpoint* endpoint_ = nullptr;
   UserAgentEvents events_;
   std::string own_uri_;
   std::string contact_;

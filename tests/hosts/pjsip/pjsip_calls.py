@@ -8,12 +8,15 @@ import socket
 import ssl
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../peers"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+for folder_name in ("../../peers", "../relay"):
+    sys.path.insert(0, os.path.join(HERE, folder_name))
 
 from certificates import authority, make_with_siptls  # noqa: E402
 from peers import (CLIENT, PATIENCE, SERVER, Failed, Skipped, Tool, check_proof,  # noqa: E402
                    folder, free_port, main, make_options, require, siptls_client, siptls_server,
                    start_listener, tool, wait_until)
+from relays import Listener, server_context  # noqa: E402
 
 DOMAIN = """[{role}:default]
 method = TLSv1.2+
@@ -30,9 +33,9 @@ def ours():
 
 
 class Agent(Tool):
-    def __init__(self, credentials, domain, *options):
+    def __init__(self, credentials, domain, *options, timeout="15s"):
         super().__init__("pjsip-siptls", "--listen", "127.0.0.1:0", "--credentials",
-                         credentials.folder, "--domain", domain, "--timeout", "15s",
+                         credentials.folder, "--domain", domain, "--timeout", timeout,
                          "--address", f"{SERVER}=127.0.0.1", "--address", f"{CLIENT}=127.0.0.1",
                          *options)
         self.port = self.wait_for_event("listening")["port"]
@@ -59,8 +62,8 @@ def callee():
     return Agent(ours().server, SERVER)
 
 
-def caller(*options, credentials=None):
-    return Agent(credentials or ours().client, CLIENT, *options)
+def caller(*options, credentials=None, **more):
+    return Agent(credentials or ours().client, CLIENT, *options, **more)
 
 
 def at(agent, user="bob"):
@@ -179,6 +182,53 @@ def a_peer_that_is_killed_ends_nothing_else():
     require(first.finish() == 0, f"the caller ended with {first.child.returncode}")
 
 
+def options_that_nobody_answers(how):
+    """PJSIP gives them up when it ends, and its host still hears of that."""
+    with Listener(server_context(ours().server)) as listener:
+        first = caller("--options", at(listener), timeout="1s" if how == "the timeout" else "15s")
+        peer = listener.accept()
+        require(peer.message().startswith(b"OPTIONS "), "no OPTIONS came")
+        if how != "the timeout":
+            first.child.send_signal(signal.SIGTERM)
+        if how == "two signals":
+            first.wait_for(lambda: not is_pending(first, signal.SIGTERM), "look at its signal")
+            first.child.send_signal(signal.SIGTERM)  # this time nobody waits for close_notify
+        elif how == "a signal":
+            require(peer.until_end() == b"", "more came than OPTIONS")
+            peer.close()
+        first.fail()
+        require(len(first.events("response", status=503)) == 1, f"{first.out}")
+        reasons = [event["reason"] for event in first.events("error")]
+        require(reasons == (["idle_timeout"] if how == "the timeout" else []), f"{reasons}")
+
+
+def is_pending(process, number):
+    with open(f"/proc/{process.child.pid}/status", encoding="ascii") as file:
+        pending = re.findall(r"^(?:Sig|Shd)Pnd:\s*([0-9a-f]+)$", file.read(), re.MULTILINE)
+    return any(int(mask, 16) >> (number - 1) & 1 for mask in pending)
+
+
+def command_lines_that_mean_nothing():
+    """They are refused before anything listens."""
+    uri = f"sip:bob@{SERVER}:9;transport=tls"
+    for options, named in (
+            (["--options", "junk"], "junk"), (["--call", "tel:+358-555-1234567"], "tel:"),
+            (["--options", f"{uri}\r\nSubject: x"], "--options"),
+            (["--call", uri, "--route", "%%%"], "--route"),
+            (["--options", uri, "--route", "sip:"], "--route"),
+            (["--route", "proxy"], "proxy"), (["--call", uri, "--options", uri], "--options"),
+            (["--timeout", "5"], "--timeout"), (["--address", SERVER], "--address"),
+            (["--credentials", "x"], "--credentials")):
+        agent = Tool("pjsip-siptls", "--listen", "127.0.0.1:0", "--credentials",
+                     ours().client.folder, "--domain", CLIENT, *options)
+        if options == ["--timeout", "5"]:
+            agent.wait_for_event("error")  # it would serve, and end with the row
+        require(agent.finish() == 2, f"{options}: it ended with {agent.child.returncode}")
+        error = agent.wait_for_event("error", reason="invalid_argument")
+        require(named in error["evidence"], f"{options}: {error}")
+        require(not agent.events("listening"), f"{options}: it has listened")
+
+
 def memory_of(process):
     with open(f"/proc/{process.child.pid}/statm", encoding="ascii") as file:
         return int(file.read().split()[1]) * 4096
@@ -214,7 +264,7 @@ def connections_that_have_ended_take_no_memory():
 
 def kamailio():
     where = folder("kamailio-run")
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "kamailio.cfg"),
+    with open(os.path.join(HERE, "kamailio.cfg"),
               encoding="ascii") as file:
         template = file.read()
     with open(os.path.join(where, "tls.cfg"), "w", encoding="ascii") as file:
@@ -270,9 +320,11 @@ def all_rows(report):
                   it_asks_siptls_server, siptls_client_asks_it,
                   a_message_that_pjsip_cannot_hold_ends_its_connection,
                   who_is_not_proven_is_refused, nobody_is_there,
-                  a_peer_that_is_killed_ends_nothing_else,
+                  a_peer_that_is_killed_ends_nothing_else, command_lines_that_mean_nothing,
                   connections_that_have_ended_take_no_memory, it_asks_kamailio):
         report.row(check.__name__.replace("_", " "), check)
+    for how in ("the timeout", "a signal", "two signals"):
+        report.row(f"options that nobody answers, and {how}", options_that_nobody_answers, how)
     for side in ("caller", "callee"):
         report.row(f"it calls through Kamailio, and the {side} hangs up",
                    it_calls_through_kamailio, side)
