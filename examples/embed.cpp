@@ -20,7 +20,9 @@ static std::string ok(const SipMessageView& request) {
         id != HeaderId::call_id && id != HeaderId::cseq)
       continue;
     response.append(name).append(": ").append(value);
-    if (id == HeaderId::to && value.find(";tag=") == value.npos)
+    // Within a dialog To has its tag already, behind the brackets (RFC 3261 section 20.39).
+    const bool tagged = value.find("tag=", value.find_last_of('>') + 1) != value.npos;
+    if (id == HeaderId::to && !tagged)
       response.append(";tag=").append(std::to_string(std::random_device{}()));
     response.append("\r\n");
   }

@@ -5,14 +5,19 @@
 // send on it goes through that transport's Sender.
 //
 // Usage: siptls-many-cores FOLDER [THREADS], where siptls-pki has put a server's files. It answers
-// every request with 200 OK, prints the port, and runs until its standard input ends.
+// every request but ACK with 200 OK, prints the port, and runs until its standard input ends.
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <random>
+#include <span>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -22,18 +27,45 @@ namespace {
 
 using namespace siptls;
 
-// Via, From, To, Call-ID and CSeq as in the request (RFC 3261 section 8.2.6).
+// Whether To has a tag. Neither quoted text nor what is in angle brackets holds parameters of it.
+bool has_tag(std::string_view to) {
+  std::string rest;
+  for (std::size_t i = 0; i < to.size(); ++i) {
+    if (to[i] == '<') {
+      i = std::min(to.find('>', i), to.size());
+    } else if (to[i] == '"') {
+      while (++i < to.size() && to[i] != '"') i += to[i] == '\\' ? 1 : 0;
+    } else if (const auto octet = static_cast<unsigned char>(to[i]); std::isspace(octet) == 0) {
+      rest += static_cast<char>(std::tolower(octet));
+    }
+  }
+  return rest.find(";tag=") != rest.npos;
+}
+
+// Via, From, To, Call-ID and CSeq as in the request, and a tag in To (RFC 3261 section 8.2.6).
 std::string make_ok(const SipMessageView& request) {
   std::string response = "SIP/2.0 200 OK\r\n";
   for (std::size_t i = 0; i < request.row_count(); ++i) {
     const HeaderRow row = request.row(i);
     if (row.id < HeaderId::via || row.id > HeaderId::cseq) continue;
-    response.append(row.name).append(": ").append(row.value).append("\r\n");
+    response.append(row.name).append(": ").append(row.value);
+    if (row.id == HeaderId::to && !has_tag(row.value)) {
+      response.append(";tag=").append(std::to_string(std::random_device{}()));
+    }
+    response.append("\r\n");
   }
   return response + "Content-Length: 0\r\n\r\n";
 }
 
 constexpr std::uint64_t kStop = 1;  // what main posts to the threads
+
+void handle(TlsTransport& transport, const Message& received) {
+  // Neither an ACK nor a response has an answer: two such servers would never stop.
+  if (!received.message.is_request() || received.message.method() == "ACK") return;
+  const std::string response = make_ok(received.message);
+  const auto sent = transport.respond(received.connection, std::as_bytes(std::span(response)));
+  if (!sent) std::fprintf(stderr, "%s\n", sent.error().message().c_str());
+}
 
 // The loop of one thread. It ends when everybody has been told goodbye.
 void run(TlsTransport& transport) {
@@ -42,10 +74,7 @@ void run(TlsTransport& transport) {
     poll(&wait, 1, -1);
     while (const auto event = transport.next_event()) {
       if (const auto* received = std::get_if<Message>(&*event)) {
-        const std::string response = make_ok(received->message);
-        const auto sent =
-            transport.respond(received->connection, std::as_bytes(std::span(response)));
-        if (!sent) std::fprintf(stderr, "%s\n", sent.error().message().c_str());
+        handle(transport, *received);
       } else if (const auto* posted = std::get_if<Posted>(&*event); posted != nullptr) {
         stopping = posted->value == kStop;
         transport.close_all();

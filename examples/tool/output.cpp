@@ -63,8 +63,9 @@ void add_error(Json& fields, const siptls::Error& error) {
 int run(const Usage& usage, int argc, const char* const* argv,
         const std::function<int(const CommandLine&, const Output&)>& body) {
   // Looked for by hand, so that a command line that cannot be read is reported in the right form.
-  const auto given = [argc, argv](std::string_view option) {
-    return std::find(argv, argv + argc, option) != argv + argc;
+  const auto* const end = std::find(argv, argv + argc, std::string_view("--"));
+  const auto given = [argv, end](std::string_view option) {
+    return std::find(argv, end, option) != end;
   };
   const Output output(given("--json") ? Output::Format::json : Output::Format::text);
   try {

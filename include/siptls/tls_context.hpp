@@ -48,7 +48,7 @@ struct TlsContextConfig {
   // Identities of peers that are let in, for both roles: domains or IP addresses. EMPTY MEANS ALL
   // that the trust store proves: a list that lost its last name lets everybody in. With a list a
   // server requires a certificate of its clients where the policy only requests one
-  // (`certificate_missing`), and cannot be made with ClientCertificate::none (`policy_unsupported`).
+  // (`certificate_missing`), and cannot be made where it asks for none (`policy_unsupported`).
   std::vector<std::string> allowed_peers;
   // The keys of a server's tickets, where several contexts or transports shall accept each other's.
   // Null: keys of this context's own.

@@ -130,6 +130,14 @@ class CommandLines(tools.TestCase):
         self.assertEqual([event["kind"] for event in outcome.named("keepalive")], ["pong"])
         self.assertEqual(outcome.status, 0)
 
+    def test_behind_two_dashes_nothing_is_an_option(self):
+        for operand in ("--help", "--json"):
+            with self.subTest(operand=operand):
+                outcome = tools.run("siptls-frame", "--", operand)
+                self.assert_failed(outcome, "file_not_found")
+                self.assertIn(operand, outcome.err.splitlines()[0])
+                self.assertEqual(outcome.out, b"")
+
     def test_missing_credentials_are_named(self):
         for tool, arguments in (("siptls-server", ["--listen", "127.0.0.1:0"]),
                                 ("siptls-client", CLIENT)):
