@@ -133,7 +133,8 @@ struct SendFailed {
   Delivery delivery = Delivery::none;
 };
 
-// The write queue is below its low-water mark again, after a send was refused with `queue_full`.
+// There is room again for what was refused: the write queue is below its low-water mark after
+// `queue_full`, or the memory of all connections has room for the message after `buffers_full`.
 struct Writable {
   ConnectionId connection = ConnectionId::none;
 };

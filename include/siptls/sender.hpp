@@ -1,8 +1,11 @@
 // Sender: the handle through which other threads reach a TlsTransport.
 //
 // Copyable and thread-safe; may outlive the transport, after whose end every call answers
-// `transport_closed`. What it accepts is handed to the transport's thread and wakes `fd()`.
-// Bounded: a full queue answers `queue_full`.
+// `transport_closed`; in a forked child every call answers `wrong_process`. What it accepts is
+// handed to the transport's thread and wakes `fd()`.
+// Bounded: while 4,096 calls or 8 MiB of messages wait for the transport's thread, a call is
+// refused with `queue_full`. No Writable follows that: the thread takes all that waits at its next
+// `next_event()`, so try again a little later, or give up what has become old.
 #pragma once
 
 #include <cstddef>

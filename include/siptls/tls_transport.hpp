@@ -181,10 +181,10 @@ class SIPTLS_API TlsTransport {
   Result<UpdateReport> update_outgoing(const TlsContext& context);
   Result<UpdateReport> update_all(const ContextUpdate& contexts);
   // Judges the peers of open connections of generations before this one again: by the context that
-  // their listener, or outgoing connections, have now, and at the present time; a target's own
-  // context stays its own. Done piecemeal with each next_event(); what is not good any more is
-  // closed, and Closed tells why. Errors: `clock_not_trusted`, before anything was judged by it;
-  // `wrong_process`.
+  // their listener, or outgoing connections, have now, and at the present time; a listener that has
+  // stopped counts with the context that it had last, and a target's own stays its own. Done
+  // piecemeal with each next_event(); what is not good any more is closed, and Closed tells why.
+  // Errors: `clock_not_trusted`, before anything was judged by it; `wrong_process`.
   Result<void> reverify(std::uint64_t generation);
 
   // Opens a connection, or gives the one that `send` to this target would use.
@@ -193,17 +193,23 @@ class SIPTLS_API TlsTransport {
   // Errors of the three: `unknown_connection`, `connection_closed` (it is closing), `queue_full`,
   // `buffers_full`, `message_too_large` (never fits into the queue), `invalid_argument`,
   // `invalid_domain`, `too_many_connections`, `transport_draining` (a new connection would be
-  // needed), `wrong_process`. Nothing was accepted then and no event follows.
+  // needed), `wrong_process`. Nothing was accepted then. After `queue_full`, and after
+  // `buffers_full`, Writable follows on that connection when it is worth while to try again; where
+  // `buffers_full` came for a target that had no connection yet there is none to follow on, and the
+  // host tries again in its own time. After the others no event follows.
   Result<SendToken> send(ConnectionId connection, std::span<const std::byte> message,
                          const SendOptions& options = {});
   // On an open connection to one of `remotes` with the same source address and context whose peer
-  // has proven `domain` (or an alias of one, see accept_alias()); otherwise on a new one.
+  // has proven `domain` (or an alias of one, see accept_alias()); otherwise on a new one. One that
+  // is known to be dead is not used, though its Closed is still to come.
   Result<SendToken> send(const Target& target, std::span<const std::byte> message,
                          const SendOptions& options = {});
-  // On the connection of the request, or, if it has ended, on one to `fallback` that must prove an
-  // identity which the lost one had proven, or the sent-by host if that peer had proven nothing.
-  // What was proven is remembered of the last 1024 that have ended; of older ones nobody can say
-  // who may get the response (`connection_closed`).
+  // On the connection of the request, or, if it has ended or is known to be dead, on one to
+  // `fallback` that must prove an identity which the lost one had proven, or the sent-by host if
+  // that peer had proven nothing. What was proven is remembered of the last 1024 that have ended;
+  // of older ones nobody can say who may get the response (`connection_closed`), and as little of a
+  // connection that this transport never had (`unknown_connection`). An id that a host has kept
+  // from an earlier process can be that of another connection now, so it must not be used.
   Result<SendToken> respond(ConnectionId connection, std::span<const std::byte> message,
                             const ResponseFallback& fallback = {}, const SendOptions& options = {});
 

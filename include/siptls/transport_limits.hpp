@@ -3,6 +3,11 @@
 // Each limit has a reason of its own (Errc) and a count of its own (TransportMetrics). What is
 // refused before its handshake is counted and told to the log, and gives no event: a flood must
 // cost less than what it floods.
+//
+// 0 is not "off": it would mean that nothing can ever happen, and such a limit, or a time below 0,
+// is an `invalid_argument` of TlsTransport::create(). What shall not be limited has the largest
+// value of its type, `milliseconds::max()` or Rate::unlimited(). A 0 has a meaning in
+// close_timeout, max_body and max_empty_lines alone.
 #pragma once
 
 #include <chrono>
@@ -66,17 +71,20 @@ struct TransportLimits {
   std::chrono::milliseconds message_timeout = std::chrono::seconds(20);
   // For a peer that reads nothing of what waits for it: 64*T1, after which no transaction waits.
   std::chrono::milliseconds write_timeout = std::chrono::seconds(32);
-  // For the peer's close_notify after ours, and for the queue to be written before it.
+  // For the peer's close_notify after ours, and for the queue to be written before it. 0: neither
+  // is waited for.
   std::chrono::milliseconds close_timeout = std::chrono::seconds(2);
 
   // --- How much ---
-  // Queued and not yet written, for each connection. At either limit `queue_full`.
+  // Queued and not yet written, for each connection. At either limit `queue_full`, until half of it
+  // is free again (Writable).
   std::size_t max_queued_bytes = 1024 * 1024;
   std::size_t max_queued_messages = 1024;
   // What all connections together may hold: messages that wait to be written, unfinished messages
   // and TLS records that came, and what had been received of a connection (64 KiB at most) when the
-  // host paused it. A send that does not fit is refused (`buffers_full`). When input does not fit,
-  // the connection that holds the most input is closed with `buffers_full`, whichever it is: a peer
+  // host paused it. A send that does not fit is refused (`buffers_full`), and Writable tells its
+  // connection when it would, those that have waited longest first. When input does not fit, the
+  // connection that holds the most input is closed with `buffers_full`, whichever it is: a peer
   // whose record came in two segments does not pay for others with large unfinished messages. Where
   // no connection holds more input than one TLS record (18 KiB) and most of what is held waits for
   // peers that do not read, the one of these for which the most waits is closed instead. Handshakes

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "base/mapped_address.hpp"
+#include "transport/longest_wait.hpp"
 
 namespace siptls {
 namespace {
@@ -21,21 +23,45 @@ std::string limit_of(std::size_t number, const char* what) {
 }  // namespace
 
 Result<void> check_limits(const TransportLimits& limits) {
-  for (const Rate& rate : {limits.accept_rate, limits.accept_rate_per_address, limits.ping_rate}) {
-    if (rate.per_second == 0 || rate.burst == 0) {
-      return Unexpected(Errc::invalid_argument, "a rate or burst of 0 lets nothing pass, ever");
-    }
+  const auto passes = [](const Rate& rate) { return rate.per_second > 0 && rate.burst > 0; };
+  const std::pair<const char*, bool> rows[] = {
+      {"max_connections", limits.max_connections > 0},
+      {"max_connections_per_address", limits.max_connections_per_address > 0},
+      {"max_handshakes", limits.max_handshakes > 0},
+      {"max_handshakes_per_address", limits.max_handshakes_per_address > 0},
+      {"accept_rate", passes(limits.accept_rate)},
+      {"accept_rate_per_address", passes(limits.accept_rate_per_address)},
+      {"connect_timeout", limits.connect_timeout.count() > 0},
+      {"handshake_timeout", limits.handshake_timeout.count() > 0},
+      {"first_message_timeout", limits.first_message_timeout.count() > 0},
+      {"idle_timeout", limits.idle_timeout.count() > 0},
+      {"message_timeout", limits.message_timeout.count() > 0},
+      {"write_timeout", limits.write_timeout.count() > 0},
+      // Not to wait for the peer's close_notify is a way to close.
+      {"close_timeout", limits.close_timeout.count() >= 0},
+      {"max_queued_bytes", limits.max_queued_bytes > 0},
+      {"max_queued_messages", limits.max_queued_messages > 0},
+      {"max_buffered_bytes", limits.max_buffered_bytes > 0},
+      {"ping_rate", passes(limits.ping_rate)},
+      {"framer.max_start_line", limits.framer.max_start_line > 0},
+      {"framer.max_header", limits.framer.max_header > 0},
+      {"framer.max_header_rows", limits.framer.max_header_rows > 0},
+  };
+  for (const auto& [field, good] : rows) {
+    if (good) continue;
+    return Unexpected(Errc::invalid_argument,
+                      "TransportLimits::" + std::string(field) +
+                          " is 0 or less, which is not \"off\": nothing could ever happen by it");
   }
   return {};
 }
 
 TransportLimits bounded(TransportLimits limits) {
-  constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24 * 365 * 100);
   for (std::chrono::milliseconds* limit :
        {&limits.connect_timeout, &limits.handshake_timeout, &limits.first_message_timeout,
         &limits.idle_timeout, &limits.message_timeout, &limits.write_timeout,
         &limits.close_timeout}) {
-    *limit = std::min(*limit, kLongest);
+    *limit = std::min(*limit, kLongestWait);
   }
   return limits;
 }

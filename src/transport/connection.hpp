@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -96,6 +97,8 @@ struct Connection {
   // Its part of TransportCore::buffered_.
   std::size_t counted_queued = 0;
   std::size_t counted_held = 0;
+  // Octets of a send that was refused with buffers_full, for which Writable is owed; or 0.
+  std::size_t wanted_room = 0;
 
   bool connected = false;   // Connected was given
   bool finishing = false;   // no more messages are handed out and none are taken
@@ -115,5 +118,21 @@ struct Connection {
   bool lacked_memory = false;  // the same, of the last attempt to write
   bool draining = false;       // no target finds it any more
 };
+
+// Known to be dead, though nobody has read yet how it ended: the peer has reset it while the host
+// does not listen, or a write has failed.
+inline bool is_lost(const Connection& connection) noexcept {
+  return connection.unpolled || connection.write_error != nullptr;
+}
+
+// Whether something may begin on it that any other connection would do for (RFC 5923 section 8).
+inline bool takes_new(const Connection& connection) noexcept {
+  return !connection.finishing && !connection.draining && !connection.peer_close_seen &&
+         !is_lost(connection);
+}
+
+inline std::string describe(ConnectionId id) {
+  return "connection " + std::to_string(static_cast<std::uint64_t>(id));
+}
 
 }  // namespace siptls

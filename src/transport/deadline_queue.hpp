@@ -1,7 +1,9 @@
 // DeadlineQueue: which connection's deadline is due.
 //
 // Lazy: a connection whose deadline moves further away, as idle deadlines do with every message,
-// costs nothing; its old entry is looked at when it is due, and put back.
+// costs nothing; its old entry is looked at when it is due, and put back. One whose deadline comes
+// nearer gets a further entry, and the old one is of no use any more: when most are, rebuild()
+// drops them.
 #pragma once
 
 #include <algorithm>
@@ -27,12 +29,14 @@ class DeadlineQueue {
     if (wanted > heap_.capacity()) heap_.reserve(std::max(wanted, 2 * heap_.capacity()));
   }
 
-  // `armed` is the caller's note of the earliest entry that `key` has in the queue.
-  void arm(std::uint64_t key, MonoTime at, MonoTime& armed) {
-    if (at >= armed) return;
-    armed = at;
+  // `armed` is the caller's note of the earliest entry that `key` has in the queue. True if there
+  // is one more entry now.
+  bool arm(std::uint64_t key, MonoTime at, MonoTime& armed) {
+    if (at >= armed) return false;
     heap_.push_back({at, key});
     std::push_heap(heap_.begin(), heap_.end(), later);
+    armed = at;
+    return true;
   }
 
   // Takes out the earliest entry if it is due.
@@ -45,12 +49,17 @@ class DeadlineQueue {
   }
 
   std::size_t size() const noexcept { return heap_.size(); }
-  // Drops the entries of keys that are no longer there.
-  template <typename Gone>
-  void remove_if(Gone gone) {
-    heap_.erase(std::remove_if(heap_.begin(), heap_.end(),
-                               [&](const Entry& entry) { return gone(entry.key); }),
-                heap_.end());
+  // Whether most entries are of no use, where there are so many keys.
+  bool is_crowded(std::size_t keys) const noexcept { return heap_.size() > 4 * keys + kFew; }
+  // Leaves one entry for each key that is armed: `tell_armed` is given a function, and calls it
+  // with each key and its note. Asked for whenever the queue is crowded, that costs each arm() a
+  // constant amount, however long the keys live; and it needs no memory.
+  template <typename TellArmed>
+  void rebuild(TellArmed tell_armed) {
+    heap_.clear();
+    tell_armed([this](std::uint64_t key, MonoTime armed) {
+      if (armed != MonoTime::max()) heap_.push_back({armed, key});
+    });
     std::make_heap(heap_.begin(), heap_.end(), later);
   }
 
@@ -60,6 +69,7 @@ class DeadlineQueue {
   }
 
  private:
+  static constexpr std::size_t kFew = 4096;
   static bool later(const Entry& a, const Entry& b) { return a.at > b.at; }
   std::vector<Entry> heap_;
 };

@@ -4,12 +4,13 @@
 #include <algorithm>
 
 #include "siptls/keep_alive.hpp"
+#include "transport/longest_wait.hpp"
 
 namespace siptls {
 
 struct Flow {
   Flow(const KeepAliveOptions& options, MonoTime now, std::uint64_t seed)
-      : timer(options, now, seed), pong_timeout(options.pong_timeout) {}
+      : timer(options, now, seed), pong_timeout(std::min(options.pong_timeout, kLongestWait)) {}
 
   // When something has to be done.
   MonoTime deadline() const noexcept {

@@ -18,6 +18,10 @@ Result<void> push_untold(SenderQueue& queue, SenderQueue::Command command) {
 }  // namespace
 
 Result<SendToken> SenderQueue::push(Command command) {
+  // Before the lock, which another thread may have held when this process was made.
+  if (in_wrong_process()) {
+    return Unexpected(Errc::wrong_process, "the transport was made in another process");
+  }
   const std::lock_guard lock(mutex_);
   if (closed_) return Unexpected(Errc::transport_closed, "the transport of this Sender has ended");
   if (commands_.size() >= kMaxCommands || octets_ + command.message.size() > kMaxOctets) {
@@ -41,6 +45,10 @@ std::vector<SenderQueue::Command> SenderQueue::take() {
   waiting_.store(false, std::memory_order_relaxed);
   octets_ = 0;
   return std::exchange(commands_, {});
+}
+
+bool SenderQueue::in_wrong_process() const noexcept {
+  return os::process_generation() != generation_;
 }
 
 void SenderQueue::close() {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/os/process.hpp"
 #include "net/net.hpp"
 #include "siptls/event.hpp"
 #include "siptls/result.hpp"
@@ -42,9 +43,10 @@ class SenderQueue {
     }
   };
 
-  explicit SenderQueue(net::Waker waker) noexcept : waker_(std::move(waker)) {}
+  explicit SenderQueue(net::Waker waker) noexcept
+      : waker_(std::move(waker)), generation_(os::process_generation()) {}
 
-  // From any thread. Errors: transport_closed, queue_full.
+  // From any thread. Errors: transport_closed, wrong_process, queue_full.
   Result<SendToken> push(Command command);
 
   // From the transport's thread.
@@ -58,7 +60,10 @@ class SenderQueue {
   static constexpr std::size_t kMaxCommands = 4096;
   static constexpr std::size_t kMaxOctets = 8 * 1024 * 1024;
 
+  bool in_wrong_process() const noexcept;
+
   net::Waker waker_;
+  const std::uint64_t generation_;  // of the process that the transport was made in
   std::atomic<std::uint64_t> last_token_{0};
   std::mutex mutex_;
   std::vector<Command> commands_;

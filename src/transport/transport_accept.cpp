@@ -97,7 +97,7 @@ bool TransportCore::may_resume(Listener& listener) {
   const MonoTime from = std::max({open_from, listener.resume_from, listener.retry_from});
   if (from <= now_.mono) return true;
   if (open_from != MonoTime::max()) {
-    deadlines_.arm(key_of(listener.id), from, listener.armed);
+    arm_key(key_of(listener.id), from, listener.armed);
   }
   return false;
 }

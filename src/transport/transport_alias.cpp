@@ -51,7 +51,7 @@ Result<void> TransportCore::accept_alias(ConnectionId id, const SipMessageView& 
     return refused("the peer has proven nothing by certificate (RFC 5923 section 9.2)");
   }
   // RFC 5923 section 8.3: nothing new begins on a connection that ends.
-  if (connection.finishing || connection.draining || connection.peer_close_seen) {
+  if (!takes_new(connection)) {
     return Unexpected(Errc::connection_closed, "the connection is ending");
   }
   const auto port = alias_port(request);
@@ -74,7 +74,7 @@ Connection* TransportCore::find_alias(const Target& target, const NamedRemote& w
   if (row == aliases_.end()) return nullptr;
   for (auto id = row->second.rbegin(); id != row->second.rend(); ++id) {
     Connection* connection = find(*id);
-    if (connection == nullptr || connection->finishing || connection->peer_close_seen) continue;
+    if (connection == nullptr || !takes_new(*connection)) continue;
     const auto& path = connection->session->peer().path;
     if (path && covers(path->identities, target.domain) && suits(target.local, connection->local) &&
         tls::has_standing_of(*connection->session, context)) {

@@ -72,9 +72,9 @@ TransportCore::TransportCore(TransportOptions options, net::Poller poller, net::
       unframed_request_(options.unframed_request) {}
 
 TransportCore::~TransportCore() {
-  senders_->close();
-  // In a forked child the sockets are the parent's.
+  // In a forked child the sockets are the parent's, and so is whoever holds the queue's lock.
   if (in_wrong_process()) return;
+  senders_->close();
   for (auto& [key, connection] : connections_) {
     if (connection->socket) net::reset_on_close(connection->socket.get());
   }
@@ -88,8 +88,11 @@ ConnectionId TransportCore::new_id() noexcept {
   return ConnectionId{number_ * kConnectionKeys + ++last_serial_};
 }
 
-void TransportCore::begin_call() {
-  // A host that takes one event for each wake-up may call long after it.
+// A host may call long after the event that it holds, and what begins with its call begins now.
+void TransportCore::begin_call() { now_ = clock_->now(); }
+
+// What is only gathered begins nothing yet, and this is done for each message of a drain.
+void TransportCore::begin_send() {
   if (!draining_ || current_ == nullptr) now_ = clock_->now();
 }
 
@@ -98,7 +101,7 @@ void TransportCore::end_call() { settle(work_is_left()); }
 // Work that no socket will announce.
 bool TransportCore::work_is_left() const noexcept {
   return !events_.empty() || !dirty_.empty() || !resumed_.empty() || !finishing_.empty() ||
-         !to_judge_.empty();
+         !to_judge_.empty() || room_is_owed();
 }
 
 // Makes fd() readable, at once or for the next deadline.
@@ -208,7 +211,7 @@ bool TransportCore::pump() {
     poll_sockets();
     return true;
   }
-  if (run_deadlines()) {
+  if (run_deadlines() || offer_room()) {
     --deadlines_left_;
     return true;
   }
@@ -218,7 +221,7 @@ bool TransportCore::pump() {
     senders_->waker().clear();
   }
   serve_commands();
-  return !events_.empty() || !dirty_.empty();
+  return !events_.empty() || !dirty_.empty() || room_is_owed();
 }
 
 void TransportCore::serve(const net::Ready& ready) {

@@ -84,8 +84,12 @@ class TransportCore {
   std::size_t connection_count() const noexcept { return connections_.size(); }
   TransportMetrics metrics() const;
   Sender sender() const { return Sender(senders_); }
+  // For tests: entries of all deadlines, also those that are of no use any more.
+  std::size_t deadline_entries() const noexcept { return deadlines_.size(); }
 
  private:
+  // The plaintext of one record, and what is written with one system call.
+  static constexpr std::size_t kRecord = 16 * 1024;
   // What a key of the poller or of the deadlines names. Connections have their id.
   static constexpr std::uint64_t kTimerKey = 1;
   static constexpr std::uint64_t kWakerKey = 2;
@@ -147,7 +151,8 @@ class TransportCore {
 
   // transport_core.cpp: the pump
   bool in_wrong_process() const noexcept;
-  void begin_call();  // reads the clock, outside a drain
+  void begin_call();  // reads the clock
+  void begin_send();  // the same, unless input is being handed out
   void end_call();    // arms timer and waker as needed
   bool work_is_left() const noexcept;
   void settle(bool wake);
@@ -180,6 +185,8 @@ class TransportCore {
   Result<void> check_valid_now(const TlsContext& context) const;
   Result<void> check_update(const ContextUpdate& contexts) const;
   const TlsContext& present_context(const TlsContext& own, const ContextSource& source) const;
+  void keep_context_of(const Listener& listener);
+  void forget_last_contexts();
   std::size_t count_older(const ContextUpdate& contexts) const;
   Result<void> judge(Connection& connection);
   Result<void> judge_if_outdated(Connection& connection);
@@ -204,9 +211,9 @@ class TransportCore {
   void resume_listeners(bool descriptor_is_free);
 
   // transport_open.cpp: listeners and outgoing connections
+  void stop_all_listeners();
   void accept_one(Listener& listener, net::Accepted accepted);
   Result<ContextChoice> choose_context(const Target& target) const;
-  std::optional<FallbackTarget> fallback_target(ConnectionId id, const ResponseFallback& fallback);
   Result<Connection*> open(const Target& target, const ContextChoice& choice);
   void try_next_remote(Connection& connection);
   bool start_attempt(Connection& connection, const Endpoint& remote);
@@ -238,7 +245,7 @@ class TransportCore {
   void refuse_proxy_header(Connection& connection, Error error);
   bool ends_health_check(Connection& connection);
 
-  // transport_io.cpp: reading, writing, sending
+  // transport_io.cpp: reading and writing
   Connection* find(ConnectionId id) noexcept;
   Result<Connection*> find_open(ConnectionId id);
   void read_from(Connection& connection);
@@ -253,14 +260,22 @@ class TransportCore {
   void update_interest(Connection& connection);
   void read_again(Connection& connection);
   void mark_dirty(Connection& connection);
+  void owe_writable(Connection& connection);
+
+  // transport_send.cpp: messages that are taken, and where a response goes
   Result<SendToken> enqueue(Connection& connection, std::span<const std::byte> message,
                             const SendOptions& options, SendToken token);
   Result<SendToken> send_to(const Target& target, const ContextChoice& choice,
                             std::span<const std::byte> message, const SendOptions& options,
                             SendToken token);
-  void owe_writable(Connection& connection);
+  bool was_given(ConnectionId id) const noexcept;
+  std::optional<FallbackTarget> fallback_target(ConnectionId id, const ResponseFallback& fallback);
 
   // transport_buffers.cpp: what all connections together hold
+  bool has_room(std::size_t octets) const noexcept;
+  void want_room(Connection& connection, std::size_t octets);
+  bool room_is_owed() const;
+  bool offer_room();
   void count_queued(Connection& connection);
   bool count_held(Connection& connection);
   bool end_largest_holder(const Connection& latest);
@@ -303,6 +318,8 @@ class TransportCore {
   MonoTime deadline_of(const Connection& connection) const;
   static bool awaits_first_message(const Connection& connection);
   void arm(Connection& connection);
+  void arm_key(std::uint64_t key, MonoTime at, MonoTime& armed);
+  void tidy_deadlines();
   bool run_deadlines();
   void deadline_reached(Connection& connection);
   void report_expired(Connection& connection);
@@ -328,10 +345,11 @@ class TransportCore {
   SipFramer::WorkspacePtr workspace_;  // of the framers, so it outlives them
   std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
   // Outgoing ones that can be reused.
-  std::unordered_multimap<NamedRemote, ConnectionId, NamedRemoteHash> by_remote_;
+  std::unordered_multimap<ReuseKey, ConnectionId, ReuseKeyHash> by_remote_;
   // Accepted ones that can: by the address that their peer serves at. The newest is the last.
   std::unordered_map<NamedRemote, std::vector<ConnectionId>, NamedRemoteHash> aliases_;
   std::unordered_map<std::uint32_t, Listener> listeners_;
+  std::unordered_map<std::uint32_t, TlsContext> last_contexts_;  // of listeners that have stopped
   std::unordered_map<std::uint64_t, Lingering> lingering_;
   std::vector<std::unique_ptr<Connection>> graveyard_;
   std::deque<Lost> lost_;
@@ -345,6 +363,8 @@ class TransportCore {
 
   Admission admission_;
   std::size_t buffered_ = 0;  // octets that wait to be written, and input that is held
+  // Connections whose send was refused with buffers_full, each once, in the order of the refusals.
+  std::deque<ConnectionId> wanting_room_;
   Account account_;
   std::deque<Event> events_;
   std::vector<ConnectionId> dirty_;

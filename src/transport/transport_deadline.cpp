@@ -50,8 +50,23 @@ bool TransportCore::awaits_first_message(const Connection& connection) {
 }
 
 void TransportCore::arm(Connection& connection) {
-  deadlines_.arm(static_cast<std::uint64_t>(connection.id), deadline_of(connection),
-                 connection.armed);
+  arm_key(static_cast<std::uint64_t>(connection.id), deadline_of(connection), connection.armed);
+}
+
+void TransportCore::arm_key(std::uint64_t key, MonoTime at, MonoTime& armed) {
+  if (deadlines_.arm(key, at, armed)) tidy_deadlines();
+}
+
+void TransportCore::tidy_deadlines() {
+  if (!deadlines_.is_crowded(connections_.size() + lingering_.size() + listeners_.size() + 1)) {
+    return;
+  }
+  deadlines_.rebuild([&](const auto& tell) {
+    for (const auto& [key, connection] : connections_) tell(key, connection->armed);
+    for (const auto& [key, kept] : lingering_) tell(key, kept.armed);
+    for (const auto& [number, listener] : listeners_) tell(key_of(listener.id), listener.armed);
+    tell(kStarvedKey, starved_armed_);
+  });
 }
 
 // True if something was due.
@@ -76,7 +91,7 @@ bool TransportCore::run_deadlines() {
     return true;
   }
   const auto listener = listeners_.find(static_cast<std::uint32_t>(due->key - kListenerKeys));
-  if (listener != listeners_.end()) {
+  if (listener != listeners_.end() && listener->second.armed == due->at) {
     listener->second.armed = MonoTime::max();
     resume_listeners(false);
   }

@@ -30,7 +30,7 @@ void TransportCore::drain_all(MonoTime deadline) {
   if (in_wrong_process()) return;
   begin_call();
   running_out_ = true;
-  listeners_.clear();
+  stop_all_listeners();
   for (const ConnectionId id : connection_ids()) {
     Connection* connection = find(id);
     if (connection == nullptr || connection->finishing) continue;

@@ -44,7 +44,7 @@ Result<void> TransportCore::abort(ConnectionId id) {
 
 void TransportCore::close_all() {
   if (in_wrong_process()) return;
-  listeners_.clear();
+  stop_all_listeners();
   for (const ConnectionId id : connection_ids()) static_cast<void>(close(id));
 }
 
@@ -222,7 +222,7 @@ void TransportCore::report_unsent(Connection& connection, const Error& error, Un
       if (how == Unsent::in_order) continue;
       failed.bytes_written = static_cast<std::size_t>(entry.plain_end - entry.plain_begin);
       failed.delivery = how == Unsent::refused ? Delivery::refused : Delivery::unknown;
-    } else if (failed.bytes_written > 0 || entry.cipher_end != 0) {
+    } else if (queue.has_left(entry, in_kernel)) {
       failed.delivery = Delivery::partial;
     }
     put_event(std::move(failed));
@@ -257,11 +257,7 @@ void TransportCore::bury(Connection& connection, Farewell farewell) {
   const auto found = connections_.find(static_cast<std::uint64_t>(connection.id));
   graveyard_.push_back(std::move(found->second));
   connections_.erase(found);
-  if (deadlines_.size() > 4 * connections_.size() + 4096) {
-    deadlines_.remove_if([&](std::uint64_t key) {
-      return key >= kConnectionKeys && connections_.find(key) == connections_.end();
-    });
-  }
+  tidy_deadlines();
   resume_listeners(true);
 }
 
@@ -283,7 +279,7 @@ void TransportCore::linger(Connection& connection) {
   kept.socket = std::move(socket);
   kept.rest.assign(rest.begin(), rest.end());
   kept.until = now_.mono + limits_.close_timeout;
-  deadlines_.arm(key, kept.until, kept.armed);
+  arm_key(key, kept.until, kept.armed);
 }
 
 // Writes the rest of a lingering connection. False if there is no writing any more.

@@ -1,4 +1,4 @@
-// Reading, writing and sending.
+// Reading and writing.
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -9,8 +9,6 @@
 namespace siptls {
 namespace {
 
-// The plaintext of one record, and what is written with one system call.
-constexpr std::size_t kRecord = 16 * 1024;
 // So many written messages are remembered before the kernel is asked which ones have arrived.
 constexpr std::size_t kAskAfter = 64;
 // A client does not know in TLS 1.3 whether its server has accepted it before the first answer.
@@ -19,10 +17,6 @@ constexpr std::size_t kAskAfterUnanswered = 4096;
 // How long to wait when the kernel is out of memory for sockets. It is so for all of them, and
 // poll() calls each one writable all the time.
 constexpr std::chrono::milliseconds kStarvation{5};
-
-std::string describe(ConnectionId id) {
-  return "connection " + std::to_string(static_cast<std::uint64_t>(id));
-}
 
 }  // namespace
 
@@ -163,7 +157,7 @@ bool TransportCore::write_out(Connection& connection) {
 
 void TransportCore::starve(std::uint64_t key) {
   starved_.push_back(key);
-  deadlines_.arm(kStarvedKey, now_.mono + kStarvation, starved_armed_);
+  arm_key(kStarvedKey, now_.mono + kStarvation, starved_armed_);
 }
 
 // All are tried again, as soon as poll() has their turn.
@@ -206,12 +200,13 @@ void TransportCore::flush(Connection& connection) {
   if (connection.connected && !connection.close_sent) {
     while (writable && !connection.queue.empty()) {
       const auto chunk = connection.queue.front(kRecord);
+      const std::uint64_t begin = connection.session->output_total();
       if (auto sent = connection.session->send(chunk, now_); !sent) {
         session_failed(connection, std::move(sent).error());
         return;
       }
       connection.last_activity = now_.mono;
-      connection.queue.mark_encrypted(chunk.size(), connection.session->output_total());
+      connection.queue.mark_encrypted(chunk.size(), begin, connection.session->output_total());
       writable = write_out(connection);
     }
     forget_acknowledged(connection);
@@ -263,10 +258,21 @@ void TransportCore::update_interest(Connection& connection) {
 void TransportCore::read_again(Connection& connection) {
   if ((connection.paused && connection.connected) || connection.asked) return;
   if (connection.unpolled) {
+    const net::Interest interest{true, false};
+    if (auto added = poller_.add(connection.socket.get(), static_cast<std::uint64_t>(connection.id),
+                                 interest);
+        !added) {
+      // Nobody would ever call it readable. It ends as after a failed write, and without delay, but
+      // not inside of what the host has called.
+      if (!connection.write_error) {
+        connection.write_error = std::make_unique<Error>(std::move(added).error());
+      }
+      connection.write_error_until = now_.mono;
+      arm(connection);
+      return;
+    }
     connection.unpolled = false;
-    connection.interest = {true, false};
-    static_cast<void>(poller_.add(connection.socket.get(),
-                                  static_cast<std::uint64_t>(connection.id), connection.interest));
+    connection.interest = interest;
   } else if (connection.socket && connection.phase != Phase::connecting) {
     update_interest(connection);
   }
@@ -294,157 +300,6 @@ void TransportCore::flush_all() {
     flush(*connection);
   }
   flushing_.clear();
-}
-
-Result<SendToken> TransportCore::enqueue(Connection& connection, std::span<const std::byte> message,
-                                         const SendOptions& options, SendToken token) {
-  if (message.empty()) return Unexpected(Errc::invalid_argument, "the message is empty");
-  if (message.size() > limits_.max_queued_bytes) {
-    return Unexpected(Errc::message_too_large, std::to_string(message.size()) +
-                                                   " octets, and the write queue holds " +
-                                                   std::to_string(limits_.max_queued_bytes));
-  }
-  if (connection.finishing) {
-    return Unexpected(Errc::connection_closed, describe(connection.id) + " is being closed");
-  }
-  const std::size_t queued = connection.queue.waiting_octets();
-  if (queued + message.size() > limits_.max_queued_bytes ||
-      connection.queue.waiting_messages() >= limits_.max_queued_messages) {
-    connection.refused_send = true;
-    return Unexpected(Errc::queue_full, describe(connection.id) + " has " +
-                                            std::to_string(connection.queue.waiting_messages()) +
-                                            " messages waiting, " + std::to_string(queued) +
-                                            " octets");
-  }
-  if (message.size() >
-      limits_.max_buffered_bytes - std::min(buffered_, limits_.max_buffered_bytes)) {
-    return Unexpected(Errc::buffers_full, "all connections together hold " +
-                                              std::to_string(buffered_) + " octets, of at most " +
-                                              std::to_string(limits_.max_buffered_bytes));
-  }
-  if (token == SendToken::none) token = senders_->next_token();
-  // Before the message is taken: without memory for these it was not. Of the deadlines, one is the
-  // connection's when it has to wait, one when a write has failed, and one is kStarvedKey's.
-  deadlines_.make_room(3);
-  if (dirty_.size() == dirty_.capacity()) dirty_.reserve(2 * dirty_.size() + 16);
-  connection.queue.push(token, message, options.expires_at.value_or(MonoTime::max()),
-                        options.report == Report::always);
-  count_queued(connection);
-  connection.last_activity = now_.mono;
-  if (connection.connected) {
-    if (!draining_ || left_ == connection.id || connection.queue.waiting_octets() >= kRecord) {
-      flush(connection);
-    } else {
-      mark_dirty(connection);
-    }
-  }
-  // flush() can have ended the connection; then the token's SendFailed is among the events.
-  if (Connection* still_there = find(connection.id)) arm(*still_there);
-  return token;
-}
-
-Result<SendToken> TransportCore::send(ConnectionId id, std::span<const std::byte> message,
-                                      const SendOptions& options, SendToken token) {
-  auto connection = find_open(id);
-  if (!connection) return Unexpected(std::move(connection).error());
-  begin_call();
-  auto sent = enqueue(**connection, message, options, token);
-  end_call();
-  return sent;
-}
-
-Result<SendToken> TransportCore::send(const Target& target, std::span<const std::byte> message,
-                                      const SendOptions& options, SendToken token) {
-  if (in_wrong_process()) {
-    return Unexpected(Errc::wrong_process, "this transport was made in another process");
-  }
-  const auto choice = choose_context(target);
-  if (!choice) return Unexpected(choice.error());
-  return send_to(target, *choice, message, options, token);
-}
-
-Result<SendToken> TransportCore::send_to(const Target& target, const ContextChoice& choice,
-                                         std::span<const std::byte> message,
-                                         const SendOptions& options, SendToken token) {
-  // Checked before a connection is opened for it.
-  if (message.empty()) return Unexpected(Errc::invalid_argument, "the message is empty");
-  begin_call();
-  auto opened = open(target, choice);
-  if (!opened) return Unexpected(std::move(opened).error());
-  Connection& connection = **opened;
-  const bool fresh = !connection.socket;
-  auto sent = enqueue(connection, message, options, token);
-  if (!fresh && sent) account_.note_reuse();
-  if (fresh && sent) {
-    // Only now, so that a message whose connection fails at once is reported.
-    try_next_remote(connection);
-  } else if (fresh) {
-    unindex_remote(connection);
-    connections_.erase(static_cast<std::uint64_t>(connection.id));
-  }
-  end_call();
-  return sent;
-}
-
-Result<SendToken> TransportCore::respond(ConnectionId id, std::span<const std::byte> message,
-                                         const ResponseFallback& fallback,
-                                         const SendOptions& options, SendToken token) {
-  const Connection* connection = find(id);
-  if (connection != nullptr && !connection->finishing) {
-    return send(id, message, options, token);
-  }
-  if (in_wrong_process()) {
-    return Unexpected(Errc::wrong_process, "this transport was made in another process");
-  }
-  if (const auto other = fallback_target(id, fallback)) {
-    const ContextChoice choice{&*other->target.context, other->source};
-    return send_to(other->target, choice, message, options, token);
-  }
-  return Unexpected(Errc::connection_closed,
-                    describe(id) + " has ended, and the response has no other way to go");
-}
-
-// The new peer must prove what the lost one had proven, or else the sent-by host; by what has taken
-// the place of the lost one's context since.
-std::optional<TransportCore::FallbackTarget> TransportCore::fallback_target(
-    ConnectionId id, const ResponseFallback& fallback) {
-  if (fallback.remotes.empty()) return std::nullopt;
-  bool known = false;
-  ContextChoice choice;
-  std::shared_ptr<const ProvenPath> path;
-  if (const Connection* closing = find(id)) {
-    choice = {&closing->context, closing->context_source};
-    if (closing->connected) path = closing->session->peer().path;
-    known = true;
-  }
-  for (const Lost& lost : lost_) {
-    if (lost.id != id) continue;
-    choice = {&lost.context, lost.context_source};
-    path = lost.path;
-    known = true;
-  }
-  // What a connection of long ago had proven is forgotten, and the sent-by alone proves nothing.
-  // An id of another transport, which may be gone, was never known here.
-  const std::uint64_t transport = static_cast<std::uint64_t>(id) / kConnectionKeys;
-  if (!known && transport == number_) return std::nullopt;
-  if (fallback.context) {
-    choice = {&*fallback.context, {}};
-  } else if (choice.context != nullptr) {
-    choice.context = &present_context(*choice.context, choice.source);
-  } else if (outgoing_) {
-    choice = {&*outgoing_, {ContextOwner::transport, ListenerId::none}};
-  } else {
-    return std::nullopt;
-  }
-  std::string domain = fallback.sent_by;
-  if (domain.size() > 2 && domain.front() == '[' && domain.back() == ']') {
-    domain = domain.substr(1, domain.size() - 2);  // as Via writes an IPv6 address
-  }
-  if (path && !path->identities.empty() && !covers(path->identities, domain)) {
-    domain = path->identities.front().name;
-  }
-  return FallbackTarget{
-      {fallback.remotes, std::move(domain), *choice.context, std::nullopt, nullptr}, choice.source};
 }
 
 Result<void> TransportCore::pause(ConnectionId id) {

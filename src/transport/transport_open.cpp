@@ -92,10 +92,20 @@ Result<void> TransportCore::stop_listening(ListenerId id) {
   if (in_wrong_process()) {
     return Unexpected(Errc::wrong_process, "this transport was made in another process");
   }
-  if (listeners_.erase(static_cast<std::uint32_t>(id)) == 0) {
+  const auto found = listeners_.find(static_cast<std::uint32_t>(id));
+  if (found == listeners_.end()) {
     return Unexpected(Errc::unknown_listener, "no listener with this id");
   }
+  keep_context_of(found->second);
+  listeners_.erase(found);
+  forget_last_contexts();
   return {};
+}
+
+void TransportCore::stop_all_listeners() {
+  for (const auto& [number, listener] : listeners_) keep_context_of(listener);
+  listeners_.clear();
+  forget_last_contexts();
 }
 
 void TransportCore::accept_one(Listener& listener, net::Accepted accepted) {

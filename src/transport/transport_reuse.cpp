@@ -1,5 +1,5 @@
 // Outgoing connections that are found again. However many there are to one address, a look-up meets
-// those alone that have proven the name, or are about to.
+// those alone that have proven the name, or are about to, and that were opened in the same way.
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -16,6 +16,10 @@ std::string spelled(std::string_view domain) {
   return reference ? reference->name() : std::string();
 }
 
+ReuseKey key_for(const Connection& connection, NamedRemote to) {
+  return {std::move(to), connection.context.id(), connection.outgoing->target.local};
+}
+
 bool has_proven(const Connection& connection, std::string_view domain) {
   if (!connection.connected || !connection.session->peer().path) return false;
   return covers(connection.session->peer().path->identities, domain);
@@ -28,17 +32,13 @@ bool has_proven(const Connection& connection, std::string_view domain) {
 Connection* TransportCore::find_reusable(const Target& target, const TlsContext& context) {
   const std::string name = spelled(target.domain);
   for (const Endpoint& remote : target.remotes) {
-    const auto [begin, end] = by_remote_.equal_range({remote, name});
+    const auto [begin, end] = by_remote_.equal_range({{remote, name}, context.id(), target.local});
     for (auto entry = begin; entry != end; ++entry) {
       Connection* connection = find(entry->second);
-      if (connection == nullptr || connection->finishing || connection->draining ||
-          connection->peer_close_seen) {
-        continue;
-      }
+      if (connection == nullptr || !takes_new(*connection)) continue;
       // It is at another of its addresses, which may be the one that the host gives up.
       if (connection->remote != remote) continue;
       const Target& opened_for = connection->outgoing->target;
-      if (connection->context.id() != context.id() || opened_for.local != target.local) continue;
       if (spelled(opened_for.domain) == name || has_proven(*connection, target.domain)) {
         return connection;
       }
@@ -52,7 +52,7 @@ Connection* TransportCore::find_reusable(const Target& target, const TlsContext&
 void TransportCore::index_remote(Connection& connection) {
   const Target& target = connection.outgoing->target;
   for (const Endpoint& remote : target.remotes) {
-    by_remote_.emplace(NamedRemote{remote, spelled(target.domain)}, connection.id);
+    by_remote_.emplace(key_for(connection, {remote, spelled(target.domain)}), connection.id);
   }
 }
 
@@ -77,7 +77,7 @@ std::vector<NamedRemote> TransportCore::proven_names(const Connection& connectio
 void TransportCore::index_proven(Connection& connection) {
   const std::string own = spelled(connection.outgoing->target.domain);
   for (NamedRemote& name : proven_names(connection, connection.remote, own)) {
-    by_remote_.emplace(std::move(name), connection.id);
+    by_remote_.emplace(key_for(connection, std::move(name)), connection.id);
   }
 }
 
@@ -88,8 +88,8 @@ void TransportCore::unindex_remote(Connection& connection) {
   const std::string own = spelled(target.domain);
   std::vector<NamedRemote> names = proven_names(connection, connection.remote, own);
   for (const Endpoint& remote : target.remotes) names.push_back({remote, own});
-  for (const NamedRemote& name : names) {
-    const auto [begin, end] = by_remote_.equal_range(name);
+  for (NamedRemote& name : names) {
+    const auto [begin, end] = by_remote_.equal_range(key_for(connection, std::move(name)));
     for (auto entry = begin; entry != end;) {
       entry = entry->second == connection.id ? by_remote_.erase(entry) : std::next(entry);
     }

@@ -12,7 +12,7 @@ namespace {
 
 // For handshakes between two polls. One can take a millisecond (RSA), and is not interrupted.
 constexpr std::chrono::milliseconds kLateTime{2};
-// Deadlines that are served between two polls.
+// Deadlines that are served, and connections that are told of room, between two polls.
 constexpr std::size_t kDeadlinesPerPoll = 32;
 // A next_event() that finds no event gives the host its loop back after this time.
 constexpr std::chrono::milliseconds kLongestTurn{20};

@@ -1,5 +1,6 @@
 // Contexts that are exchanged while connections are open, and peers that are judged again by them.
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 #include "transport/transport_core.hpp"
@@ -71,10 +72,33 @@ const TlsContext& TransportCore::present_context(const TlsContext& own,
                                                  const ContextSource& source) const {
   if (source.owner == ContextOwner::transport && outgoing_) return *outgoing_;
   if (source.owner == ContextOwner::listener) {
-    const auto listener = listeners_.find(static_cast<std::uint32_t>(source.listener));
-    if (listener != listeners_.end()) return listener->second.context;
+    const auto number = static_cast<std::uint32_t>(source.listener);
+    if (const auto found = listeners_.find(number); found != listeners_.end()) {
+      return found->second.context;
+    }
+    if (const auto last = last_contexts_.find(number); last != last_contexts_.end()) {
+      return last->second;
+    }
   }
   return own;
+}
+
+// The listeners are about to stop, and their connections stay: these are judged by the contexts
+// that the listeners had last, until there is none of them left.
+void TransportCore::keep_context_of(const Listener& listener) {
+  last_contexts_.insert_or_assign(static_cast<std::uint32_t>(listener.id), listener.context);
+}
+
+void TransportCore::forget_last_contexts() {
+  std::unordered_set<std::uint32_t> used;
+  const auto note = [&](const ContextSource& source) {
+    if (source.owner == ContextOwner::listener) {
+      used.insert(static_cast<std::uint32_t>(source.listener));
+    }
+  };
+  for (const auto& [key, connection] : connections_) note(connection->context_source);
+  for (const Lost& lost : lost_) note(lost.context_source);
+  std::erase_if(last_contexts_, [&](const auto& last) { return !used.contains(last.first); });
 }
 
 // The connections that go on with what `contexts` takes the place of.

@@ -91,9 +91,11 @@ std::span<const std::byte> WriteQueue::front(std::size_t most) const noexcept {
   return std::span(plain_).subspan(plain_head_, std::min(most, waiting_octets()));
 }
 
-void WriteQueue::mark_encrypted(std::size_t octets, std::uint64_t cipher_end) {
+void WriteQueue::mark_encrypted(std::size_t octets, std::uint64_t cipher_begin,
+                                std::uint64_t cipher_end) {
   plain_head_ += octets;
   plain_encrypted_ += octets;
+  last_cipher_begin_ = cipher_begin;
   last_cipher_end_ = cipher_end;
   while (waiting_head_ < waiting_.size() && waiting_[waiting_head_].plain_end <= plain_encrypted_) {
     Entry entry = waiting_[waiting_head_++];
@@ -181,6 +183,12 @@ std::vector<WriteQueue::Entry> WriteQueue::take_all() {
 std::size_t WriteQueue::octets_written(const Entry& entry) const noexcept {
   const std::uint64_t end = std::clamp(plain_written_, entry.plain_begin, entry.plain_end);
   return static_cast<std::size_t>(end - entry.plain_begin);
+}
+
+bool WriteQueue::has_left(const Entry& entry, std::uint64_t cipher) const noexcept {
+  if (octets_written(entry) > 0) return true;
+  // What was encrypted of it is in the last record then.
+  return entry.plain_begin < plain_encrypted_ && cipher > last_cipher_begin_;
 }
 
 void WriteQueue::compact() noexcept {

@@ -37,8 +37,9 @@ class WriteQueue {
 
   // The next octets to encrypt: at most `most`.
   std::span<const std::byte> front(std::size_t most) const noexcept;
-  // The octets of front() were encrypted; the TLS output now ends at `cipher_end`.
-  void mark_encrypted(std::size_t octets, std::uint64_t cipher_end);
+  // The octets of front() were encrypted; they begin at `cipher_begin` of the TLS output, which now
+  // ends at `cipher_end`. Before that all of the output must have been written.
+  void mark_encrypted(std::size_t octets, std::uint64_t cipher_begin, std::uint64_t cipher_end);
   // The kernel has taken the TLS output up to `cipher`. Calls `sent` for each message that wanted a
   // report and is in the kernel now.
   void mark_written(std::uint64_t cipher, const std::function<void(SendToken)>& sent);
@@ -60,6 +61,9 @@ class WriteQueue {
   std::uint64_t cipher_end() const noexcept { return last_cipher_end_; }
   // Octets of `entry` that the kernel has.
   std::size_t octets_written(const Entry& entry) const noexcept;
+  // Whether any octet of `entry` has left this host, where the kernel has taken the TLS output up
+  // to `cipher`: also a part of a record, which nobody can read, but which may be of this message.
+  bool has_left(const Entry& entry, std::uint64_t cipher) const noexcept;
 
  private:
   void compact() noexcept;
@@ -74,6 +78,7 @@ class WriteQueue {
   std::uint64_t plain_pushed_ = 0;
   std::uint64_t plain_encrypted_ = 0;
   std::uint64_t plain_written_ = 0;
+  std::uint64_t last_cipher_begin_ = 0;
   std::uint64_t last_cipher_end_ = 0;
   MonoTime next_expiry_ = MonoTime::max();
 };

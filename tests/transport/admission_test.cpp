@@ -6,6 +6,7 @@
 
 #include "catch.hpp"
 #include "scale.hpp"
+#include "siptls/tls_transport.hpp"
 
 using namespace siptls;
 using namespace siptls_test;
@@ -249,4 +250,54 @@ TEST_CASE("Rates by which nothing could ever happen are refused") {
     one.ping_rate = nothing;
     CHECK_FALSE(check_limits(one));
   }
+}
+
+TEST_CASE("A transport with limits by which nothing could happen is not made") {
+  using Limits = TransportLimits;
+  struct Row {
+    const char* field;
+    void (*set)(Limits&, int);
+    bool none_is_good = false;
+  };
+  const Row rows[] = {
+      {"max_connections", [](Limits& l, int) { l.max_connections = 0; }},
+      {"max_connections_per_address", [](Limits& l, int) { l.max_connections_per_address = 0; }},
+      {"max_handshakes", [](Limits& l, int) { l.max_handshakes = 0; }},
+      {"max_handshakes_per_address", [](Limits& l, int) { l.max_handshakes_per_address = 0; }},
+      {"accept_rate", [](Limits& l, int) { l.accept_rate = {}; }},
+      {"accept_rate_per_address", [](Limits& l, int) { l.accept_rate_per_address.burst = 0; }},
+      {"connect_timeout", [](Limits& l, int n) { l.connect_timeout = milliseconds(n); }},
+      {"handshake_timeout", [](Limits& l, int n) { l.handshake_timeout = milliseconds(n); }},
+      {"first_message_timeout",
+       [](Limits& l, int n) { l.first_message_timeout = milliseconds(n); }},
+      {"idle_timeout", [](Limits& l, int n) { l.idle_timeout = milliseconds(n); }},
+      {"message_timeout", [](Limits& l, int n) { l.message_timeout = milliseconds(n); }},
+      {"write_timeout", [](Limits& l, int n) { l.write_timeout = milliseconds(n); }},
+      // Not to wait for the peer's close_notify is a way to close.
+      {"close_timeout", [](Limits& l, int n) { l.close_timeout = milliseconds(n); }, true},
+      {"max_queued_bytes", [](Limits& l, int) { l.max_queued_bytes = 0; }},
+      {"max_queued_messages", [](Limits& l, int) { l.max_queued_messages = 0; }},
+      {"max_buffered_bytes", [](Limits& l, int) { l.max_buffered_bytes = 0; }},
+      {"ping_rate", [](Limits& l, int) { l.ping_rate.per_second = 0; }},
+      {"framer.max_start_line", [](Limits& l, int) { l.framer.max_start_line = 0; }},
+      {"framer.max_header", [](Limits& l, int) { l.framer.max_header = 0; }},
+      {"framer.max_header_rows", [](Limits& l, int) { l.framer.max_header_rows = 0; }},
+  };
+  for (const Row& row : rows) {
+    for (const int value : {0, -1}) {
+      CAPTURE(row.field, value);
+      TransportOptions options;
+      row.set(options.limits, value);
+      const auto made = TlsTransport::create(options);
+      const bool good = row.none_is_good && value == 0;
+      CHECK(made.has_value() == good);
+      if (made) continue;
+      CHECK(made.error().reason() == Errc::invalid_argument);
+      CHECK(made.error().evidence().find(std::string("TransportLimits::") + row.field + " ") == 0);
+    }
+  }
+  // No message with a body, and none behind empty lines: that can be wanted.
+  TransportOptions options;
+  options.limits.framer.max_body = options.limits.framer.max_empty_lines = 0;
+  CHECK(TlsTransport::create(options));
 }

@@ -121,6 +121,11 @@ TEST_CASE("Draining everything opens nothing new, lets the open ones finish, and
   Stage stage;
   TlsTransport& client = stage.client.transport();
   const Endpoint own = stage.client.listen(world().context(world().alpha.leaf));
+  const ConnectionId gone = stage.connect();
+  REQUIRE(client.abort(gone));
+  settle({&stage.server, &stage.client});
+  stage.server.seen.clear();
+  stage.client.seen.clear();
   const ConnectionId open = stage.connect();
   const ConnectionId open_at_server = stage.server.last("Connected").connection;
   // One that comes in and one that goes out, at their handshakes; the second has a message.
@@ -147,7 +152,7 @@ TEST_CASE("Draining everything opens nothing new, lets the open ones finish, and
   const auto message = options_request(2);
   CHECK(reason_of(client.connect(stage.to_server())) == "transport_draining");
   CHECK(reason_of(client.send(stage.to_server(), octets(message))) == "transport_draining");
-  CHECK(reason_of(client.respond(ConnectionId{77}, octets(message),
+  CHECK(reason_of(client.respond(gone, octets(message),
                                  ResponseFallback{{stage.at}, "alpha.example", *stage.context})) ==
         "transport_draining");
   CHECK(reason_of(client.listen(ListenOptions{own, world().context(world().alpha.leaf)})) ==

@@ -240,6 +240,14 @@ TEST_CASE("keep_alive() says why it refuses") {
   CHECK(reason(client.keep_alive(id)) == "connection_closed");
 }
 
+TEST_CASE("A pong that may take for ever is waited for as long as a clock can say") {
+  const MonoTime now = Clock::system()->now().mono;
+  const Flow endless({seconds(100), milliseconds::max()}, now, 1);
+  CHECK(endless.pong_timeout > std::chrono::hours(24 * 365));
+  CHECK(now + endless.pong_timeout > now);
+  CHECK(endless.pong_timeout <= std::chrono::hours(24 * 365 * 100));
+}
+
 TEST_CASE("A connection that does not ping has no flow to pay for") {
   CHECK(sizeof(std::declval<Connection>().flow) == sizeof(void*));
   CHECK(sizeof(TokenBucket) == sizeof(MonoTime));

@@ -439,10 +439,13 @@ TEST_CASE("Each address that does not work is counted with its reason") {
   CHECK(counted(metrics.connect_failures, Errc::connection_refused) == 2);
 }
 
-TEST_CASE("A transport with limits by which nothing could happen is not made") {
-  TransportOptions options;
-  options.limits.accept_rate = {};
-  const auto made = TlsTransport::create(options);
-  REQUIRE_FALSE(made);
-  CHECK(made.error().reason() == Errc::invalid_argument);
+TEST_CASE("With a close_timeout of 0 nobody waits for the peer's close_notify") {
+  TransportLimits limits;
+  limits.close_timeout = milliseconds(0);
+  Stage stage(limits);
+  const RawTlsClient client = stage.connected_client();
+  REQUIRE(stage.server.transport().close(stage.server.last("Connected").connection));
+  stage.server.take_events();
+  REQUIRE(stage.server.count("Closed") == 1);
+  CHECK_FALSE(stage.server.last("Closed").error);
 }

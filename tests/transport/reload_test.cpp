@@ -277,12 +277,32 @@ TEST_CASE("A response that needs a new connection is sent by the newest context"
   run_until({&stage.server, &beta}, [&] { return stage.server.count("SendFailed") == 1; });
   CHECK(stage.server.last("SendFailed").failed_with(Errc::unknown_ca));
 
-  // Of a connection that nobody remembers, the context for outgoing ones is used.
-  CHECK(reason(stage.server.transport().respond(ConnectionId{5}, octets(response), fallback)) ==
-        "connection_closed");
-  REQUIRE(stage.server.transport().update_outgoing(stage.old_context));
-  REQUIRE(stage.server.transport().respond(ConnectionId{5}, octets(response), fallback));
+  REQUIRE(stage.server.transport().update(stage.server.listener, stage.old_context));
+  REQUIRE(stage.server.transport().respond(lost, octets(response), fallback));
   run_until({&stage.server, &beta}, [&] { return beta.count("Message") == 1; });
+}
+
+TEST_CASE("A response for a connection that this transport never had goes nowhere") {
+  Stage stage;
+  Host beta;
+  ResponseFallback fallback;
+  fallback.remotes = {beta.listen(world().context(world().beta))};
+  fallback.sent_by = "beta.example";
+  fallback.context = stage.old_context;
+  REQUIRE(stage.server.transport().update_outgoing(stage.old_context));
+  const auto id = stage.client.transport().connect(target(stage.at, stage.client_context));
+  REQUIRE(id);
+  stage.until([&] { return stage.server.count("Connected") == 1; });
+  const auto own = static_cast<std::uint64_t>(stage.server.last("Connected").connection);
+  // What its peer has proven, if there ever was one, nobody knows here: the sent-by host alone may
+  // be whoever wrote the Via.
+  const ConnectionId never[] = {ConnectionId::none, ConnectionId{5}, *id, ConnectionId{own + 1}};
+  for (const ConnectionId one : never) {
+    CAPTURE(static_cast<std::uint64_t>(one));
+    CHECK(reason(stage.server.transport().respond(one, octets(options_request(1)), fallback)) ==
+          "unknown_connection");
+  }
+  CHECK(stage.server.transport().connection_count() == 1);
 }
 
 TEST_CASE("A certificate of this side that is not valid is warned of and prevents no start") {

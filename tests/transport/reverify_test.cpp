@@ -167,6 +167,36 @@ TEST_CASE("Only earlier generations are judged, each by what has taken its conte
   CHECK(client.transport().connection_count() == 1);
 }
 
+TEST_CASE("Connections of a listener that has stopped are judged by the context it had last") {
+  enum class Stop { listener, everything };
+  for (const Stop stop : {Stop::listener, Stop::everything}) {
+    CAPTURE(stop == Stop::listener);
+    const auto clock = manual_clock();
+    Host server(options_with(clock));
+    Host client(options_with(clock));
+    const Endpoint at = server.listen(world().context(world().alpha.leaf));
+    REQUIRE(client.transport().connect(target(at, world().context(world().beta))));
+    run_until({&server, &client},
+              [&] { return server.count("Connected") == 1 && client.count("Connected") == 1; });
+    const auto report =
+        server.transport().update(server.listener, make_context(distrusting(world().alpha.leaf)));
+    REQUIRE(report);
+    if (stop == Stop::listener) {
+      REQUIRE(server.transport().stop_listening(server.listener));
+      // The next one to stop is not taken for it.
+      server.listen(world().context(world().alpha.leaf));
+      REQUIRE(server.transport().stop_listening(server.listener));
+    } else {
+      server.transport().drain_all(clock->now().mono + hours(1));
+    }
+    settle({&server, &client});
+    REQUIRE(server.count("Closed") == 0);
+    REQUIRE(server.transport().reverify(report->generation));
+    run_until({&server, &client}, [&] { return server.count("Closed") == 1; });
+    CHECK(server.last("Closed").failed_with(Errc::unknown_ca));
+  }
+}
+
 TEST_CASE("Judgements are done in slices, and fd() tells of the ones that are left") {
   constexpr std::size_t kConnections = 50;
   Host server;

@@ -118,6 +118,35 @@ TEST_CASE("A reset of a paused connection is noticed although the kernel lacked 
   }
 }
 
+TEST_CASE("A connection that the poller does not take back ends, and is not deaf") {
+  enum class Way { resume, close };
+  for (const Way way : {Way::resume, Way::close}) {
+    CAPTURE(way == Way::resume);
+    FaultStage stage({}, Pace::drain, true);
+    HandMoved hand(stage);
+    REQUIRE(stage.server().transport().pause(hand.id));
+    {
+      const Unfaulted no_trouble;
+      hand.client->peer().reset();
+    }
+    stage.settle();  // hung up while nobody reads
+    REQUIRE(stage.server().count("Closed") == 0);
+    stage.plan().fault = &faults_of(Call::watch).front();
+    stage.plan().at = stage.log().count(Call::watch) + 1;
+    const MonoTime began = stage.clock().now().mono;
+    REQUIRE((way == Way::resume ? stage.server().transport().resume(hand.id)
+                                : stage.server().transport().close(hand.id)));
+    REQUIRE(stage.log().struck == 1);
+    REQUIRE(stage.until([&] { return stage.server().count("Closed") == 1; }));
+    CHECK(stage.clock().now().mono - began < seconds(1));
+    if (way == Way::resume) {
+      REQUIRE(hand.error);
+      CHECK(hand.error->evidence().find("epoll_ctl") != std::string::npos);
+    }
+    hand.finish();
+  }
+}
+
 TEST_CASE("Where this host's kernel had no memory, the peer is not said to have read nothing") {
   for (const int ticks : {0, 1, 3}) {
     CAPTURE(ticks);

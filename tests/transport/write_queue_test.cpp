@@ -26,8 +26,9 @@ struct Queue {
   }
   // Encrypts `count` octets, with ten octets of overhead.
   void encrypt(std::size_t count) {
+    const std::uint64_t begin = cipher;
     cipher += count + 10;
-    queue.mark_encrypted(count, cipher);
+    queue.mark_encrypted(count, begin, cipher);
   }
   void write(std::uint64_t upto) {
     queue.mark_written(upto,
@@ -144,4 +145,36 @@ TEST_CASE("Everything that is not acknowledged can be accounted for, in order") 
   CHECK(static_cast<std::uint64_t>(all.front().token) == 149);
   CHECK(static_cast<std::uint64_t>(all.back().token) == 300);
   CHECK(q.queue.empty());
+}
+
+TEST_CASE(
+    "A message has left as soon as the kernel took an octet of a record that holds some of it") {
+  Queue q;
+  q.push(1, "aaaa");
+  q.push(2, "bbbbbb");
+  q.push(3, "cccc");
+  // Octets of other TLS output, a ticket perhaps, before the record.
+  q.cipher = 100;
+  const auto left = [&](std::uint64_t taken) {
+    Queue copy = q;
+    copy.write(taken);
+    Tokens found;
+    for (const auto& entry : copy.queue.take_all()) {
+      if (copy.queue.has_left(entry, taken))
+        found.push_back(static_cast<std::uint64_t>(entry.token));
+    }
+    return found;
+  };
+  CHECK(left(100) == Tokens{});
+  q.encrypt(6);
+  CHECK(left(50) == Tokens{});
+  CHECK(left(100) == Tokens{});
+  CHECK(left(101) == Tokens{1, 2});
+  q.write(q.cipher);
+  q.encrypt(2);
+  CHECK(left(116) == Tokens{1, 2});
+  q.write(q.cipher);
+  q.encrypt(4);
+  CHECK(left(128) == Tokens{1, 2});
+  CHECK(left(129) == Tokens{1, 2, 3});
 }

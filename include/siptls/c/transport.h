@@ -140,7 +140,9 @@ SIPTLS_C_API const siptls_peer* siptls_transport_peer(siptls_transport* transpor
 SIPTLS_C_API size_t siptls_transport_connection_count(const siptls_transport* transport);
 
 /* A handle for other threads: thread-safe, and may outlive the transport, after whose end every
- * call answers SIPTLS_E_TRANSPORT_CLOSED. What it accepts wakes the descriptor. */
+ * call answers SIPTLS_E_TRANSPORT_CLOSED. What it accepts wakes the descriptor. While 4,096 calls
+ * or 8 MiB of messages wait for the transport's thread, a call answers SIPTLS_E_QUEUE_FULL; no
+ * WRITABLE follows that, so try again a little later. */
 typedef struct siptls_sender siptls_sender;
 
 SIPTLS_C_API int siptls_sender_new(const siptls_transport* transport, siptls_sender** sender,

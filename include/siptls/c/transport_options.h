@@ -14,7 +14,8 @@ typedef struct siptls_rate {
 } siptls_rate;
 
 /* What a transport takes on and how long it waits, in milliseconds; transport_limits.hpp explains
- * each and its default. */
+ * each and its default. 0 is neither the default nor "off" but SIPTLS_E_INVALID_ARGUMENT, except
+ * for close_timeout; what shall not be limited has the largest value of its type. */
 typedef struct siptls_transport_limits {
   size_t size;
   size_t max_connections;
