@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -170,6 +171,12 @@ Result<void> InnerSocket::flush() {
     waiting_.erase(0, std::exchange(written_, 0));
   }
   return {};
+}
+
+std::size_t InnerSocket::undelivered() const noexcept {
+  int in_kernel = 0;
+  if (::ioctl(fd(), TIOCOUTQ, &in_kernel) != 0) in_kernel = 0;
+  return waiting() + static_cast<std::size_t>(in_kernel);
 }
 
 void InnerSocket::shut_down() noexcept { static_cast<void>(::shutdown(fd(), SHUT_WR)); }

@@ -60,6 +60,8 @@ class InnerSocket {
   bool is_open() const noexcept { return socket_.is_open(); }
   bool is_connecting() const noexcept { return connecting_; }
   std::size_t waiting() const noexcept { return waiting_.size() - written_; }
+  // What the other end has not acknowledged, waiting() included.
+  std::size_t undelivered() const noexcept;
 
  private:
   Descriptor socket_;

@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include "tool/response.hpp"
 #include "tool/tls_setup.hpp"
 
 namespace relay {
@@ -29,6 +28,8 @@ constexpr std::uint64_t kInnerListener = kTransport - 2;
 constexpr int kEventsInARow = 1000;
 // Behind the drain, for close_notify and the inner side's end.
 constexpr auto kClosing = std::chrono::seconds(3);
+// No event tells that all connections together have room again (`buffers_full`).
+constexpr auto kTryAgain = std::chrono::milliseconds(100);
 
 std::span<const std::byte> octets_of(const std::string& text) {
   return std::as_bytes(std::span(text));
@@ -83,7 +84,8 @@ int Relay::run(int signals) {
     return output_.fail(watched.error());
   }
   handle_events();
-  while (!draining_ || !pairs_.empty() || transport_.connection_count() != 0) {
+  bool is_over = false;
+  while (!is_over && (!draining_ || !pairs_.empty() || transport_.connection_count() != 0)) {
     std::array<epoll_event, 64> ready{};
     const int count =
         ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), wait_time());
@@ -92,15 +94,19 @@ int Relay::run(int signals) {
       if (one.data.u64 == kSignals) {
         signalfd_siginfo taken{};
         if (::read(signals, &taken, sizeof taken) <= 0) continue;
-        if (draining_) return tool::kSuccess;  // whoever asks twice does not want to wait
-        begin_drain();
+        if (draining_) {
+          is_over = true;  // whoever asks twice does not want to wait
+        } else {
+          begin_drain();
+        }
       } else {
         handle_ready(one.data.u64, one.events);
       }
     }
     do_what_is_due();
-    if (draining_ && steady_clock::now() >= end_ + kClosing) break;
+    if (draining_ && steady_clock::now() >= end_ + kClosing) is_over = true;
   }
+  for (const auto& [id, pair] : pairs_) report_dropped(*pair, Errc::connection_closed);
   return tool::kSuccess;
 }
 
@@ -137,7 +143,6 @@ void Relay::handle(const Connected& connected) {
     return;
   }
   pair->outer_open = true;
-  pair->outer_remote = connected.remote;
   pair->identity = identity_value(connected.peer);
   if (pair->outer_side.sent_by.empty()) pair->outer_side.sent_by = connected.local.to_string();
   // Nothing is read from the peer before there is somebody to give it to.
@@ -152,27 +157,28 @@ void Relay::handle(const Message& received) {
   Pair* pair = find(received.connection);
   if (pair == nullptr || !pair->inner.is_open()) return;
   const SipMessageView& message = received.message;
-  Outcome outcome = forward(message, pair->outer_side, pair->inner_side,
-                            {settings_.identity_header, pair->identity});
+  Outcome outcome =
+      forward(message, {pair->outer_side, pair->inner_side, received.remote, pair->identity},
+              {settings_.identity_header, pair->identity});
   if (const auto* refused = std::get_if<Refused>(&outcome)) {
     if (message.method() == "ACK") return;
-    const SipsRefusal status{refused->status, refused->reason_phrase, ""};
     if (!pair->refused_for_room.empty()) return;  // a peer that does not read needs no answer
-    return send_outward(*pair, tool::make_refusal(message, received.remote, status));
+    return send_outward(*pair, make_response(message, received.remote, *refused));
   }
   if (const auto* dropped = std::get_if<Dropped>(&outcome)) {
     return report(pair->id, Error(Errc::invalid_header, dropped->why));
   }
+  const Forwarded& forwarded = std::get<Forwarded>(outcome);
   print_message(*pair, message, "inward");
   if (message.is_request()) {
     // To an inner stack that has closed its side, and so cannot answer.
     if (pair->inner_input_over) return close_outer(*pair);
-    if (message.method() != "ACK") ++pair->unanswered_inward;
-  } else if (message.status() >= 200 && pair->unanswered_outward != 0) {
-    --pair->unanswered_outward;
+    if (message.method() != "ACK") pair->open_inward.add(forwarded.transaction);
+  } else if (message.status() >= 200) {
+    pair->open_outward.remove(forwarded.transaction);
   }
-  write_inward(*pair, std::get<Forwarded>(outcome).message);
-  if (pair->inner_input_over && pair->unanswered_outward == 0) close_outer(*pair);
+  write_inward(*pair, forwarded.message);
+  if (pair->inner_input_over && pair->open_outward.empty()) close_outer(*pair);
   close_if_idle(*pair);
 }
 
@@ -180,7 +186,9 @@ void Relay::handle(const Message& received) {
 void Relay::send_outward(Pair& pair, std::string message) {
   const Result<SendToken> sent = transport_.send(pair.id, octets_of(message));
   if (sent) return;
-  if (sent.error().reason() == Errc::queue_full) {
+  const Errc reason = sent.error().reason();
+  if (reason == Errc::queue_full || reason == Errc::buffers_full) {
+    if (reason == Errc::buffers_full) set_due(pair, steady_clock::now() + kTryAgain);
     pair.refused_for_room = std::move(message);
     return update_interest(pair);
   }
@@ -189,13 +197,17 @@ void Relay::send_outward(Pair& pair, std::string message) {
   close_outer(pair);
 }
 
-void Relay::handle(const Writable& writable) {
-  Pair* pair = find(writable.connection);
-  if (pair == nullptr) return;
-  if (!pair->refused_for_room.empty()) {
-    send_outward(*pair, std::exchange(pair->refused_for_room, {}));
+void Relay::send_again(Pair& pair) {
+  if (!pair.refused_for_room.empty()) {
+    send_outward(pair, std::exchange(pair.refused_for_room, {}));
   }
-  if (pair->refused_for_room.empty()) take_messages(*pair);
+  if (!pair.refused_for_room.empty()) return;
+  take_messages(pair);
+  close_if_idle(pair);
+}
+
+void Relay::handle(const Writable& writable) {
+  if (Pair* pair = find(writable.connection)) send_again(*pair);
   remove_if_over(writable.connection);
 }
 
@@ -241,7 +253,9 @@ Relay::Pair* Relay::find(ConnectionId id) {
 void Relay::remove_if_over(ConnectionId id) {
   const auto found = pairs_.find(id);
   if (found == pairs_.end()) return;
-  if (found->second->outer_ended && !found->second->inner.is_open()) pairs_.erase(found);
+  if (!found->second->outer_ended || found->second->inner.is_open()) return;
+  set_due(*found->second, MonoTime::max());
+  pairs_.erase(found);
 }
 
 // No new connection in either direction; those without a transaction end now, others when it is
@@ -257,17 +271,28 @@ void Relay::begin_drain() {
 }
 
 void Relay::close_if_idle(const Pair& pair) {
-  const bool is_idle = pair.unanswered_inward == 0 && pair.unanswered_outward == 0 &&
+  const bool is_idle = pair.open_inward.empty() && pair.open_outward.empty() &&
                        pair.inner.waiting() == 0 && pair.refused_for_room.empty();
   if (draining_ && pair.outer_open && is_idle) close_outer(pair);
 }
 
+void Relay::set_due(Pair& pair, MonoTime at) {
+  due_.erase({pair.due, pair.id});
+  pair.due = at;
+  if (at != MonoTime::max()) due_.emplace(at, pair.id);
+}
+
 void Relay::do_what_is_due() {
   const MonoTime now = steady_clock::now();
-  while (!lingering_.empty() && lingering_.front().first <= now) {
-    const ConnectionId id = lingering_.front().second;
-    lingering_.pop_front();
-    if (Pair* pair = find(id)) pair->inner.close();
+  while (!due_.empty() && due_.begin()->first <= now) {
+    const ConnectionId id = due_.begin()->second;
+    Pair& pair = *find(id);
+    set_due(pair, MonoTime::max());
+    if (pair.outer_ended) {
+      linger(pair);
+    } else {
+      send_again(pair);
+    }
     remove_if_over(id);
   }
   if (accept_again_ <= now) {
@@ -278,7 +303,7 @@ void Relay::do_what_is_due() {
 
 int Relay::wait_time() const {
   MonoTime next = accept_again_;
-  if (!lingering_.empty()) next = std::min(next, lingering_.front().first);
+  if (!due_.empty()) next = std::min(next, due_.begin()->first);
   if (draining_) next = std::min(next, end_ + kClosing);
   if (next == MonoTime::max()) return -1;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - steady_clock::now());

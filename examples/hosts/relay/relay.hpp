@@ -9,9 +9,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -19,6 +19,7 @@
 
 #include "forwarding.hpp"
 #include "inner_socket.hpp"
+#include "open_requests.hpp"
 #include "siptls/siptls.hpp"
 #include "tool/output.hpp"
 
@@ -50,15 +51,19 @@ class Relay {
     siptls::ConnectionId id = siptls::ConnectionId::none;
     InnerSocket inner;
     siptls::SipFramer framer;  // of what the inner stack sends
-    siptls::Endpoint outer_remote;
+    siptls::Endpoint inner_remote;
     Side inner_side;
     Side outer_side;
     std::string identity;          // the value of the identity header
-    std::string refused_for_room;  // a message that waits for Writable
+    std::string refused_for_room;  // a message that waits for room outside
     std::uint32_t interest = 0;    // in epoll
-    // Requests that went through and have no final response yet.
-    unsigned unanswered_outward = 0;
-    unsigned unanswered_inward = 0;
+    OpenRequests open_outward;
+    OpenRequests open_inward;
+    siptls::MonoTime due = siptls::MonoTime::max();  // when it is looked after again
+    // Behind the end of the outer connection: what the inner stack had still to take when it was
+    // last looked at, and since when that is so.
+    std::size_t undelivered = 0;
+    siptls::MonoTime undelivered_since;
     bool outer_open = false;  // the peer is proven
     bool outer_ended = false;
     bool outer_paused = false;
@@ -79,10 +84,13 @@ class Relay {
   void write_inward(Pair& pair, std::string_view octets);
   void flush_inner(Pair& pair);
   void end_inner(Pair& pair);
+  void linger(Pair& pair);
+  void report_dropped(const Pair& pair, siptls::Errc reason) const;
   void update_interest(Pair& pair);
 
   // Outside.
   void send_outward(Pair& pair, std::string message);
+  void send_again(Pair& pair);
   void close_outer(const Pair& pair);
   void handle_events();
   void handle(const siptls::Connected& connected);
@@ -111,6 +119,7 @@ class Relay {
   void remove_if_over(siptls::ConnectionId id);
   void begin_drain();
   void close_if_idle(const Pair& pair);
+  void set_due(Pair& pair, siptls::MonoTime at);
   void do_what_is_due();
   int wait_time() const;
   void print_message(const Pair& pair, const siptls::SipMessageView& message,
@@ -126,8 +135,7 @@ class Relay {
   std::string outer_address_;  // of the TLS listener, or what is advertised
   std::unordered_map<siptls::ConnectionId, std::unique_ptr<Pair>> pairs_;
   std::array<std::byte, 64 * 1024> buffer_{};
-  // Inner connections whose end is awaited, and until when.
-  std::deque<std::pair<siptls::MonoTime, siptls::ConnectionId>> lingering_;
+  std::set<std::pair<siptls::MonoTime, siptls::ConnectionId>> due_;  // Pair::due
   siptls::MonoTime accept_again_ = siptls::MonoTime::max();
   siptls::MonoTime end_ = siptls::MonoTime::max();  // of the drain
   bool draining_ = false;

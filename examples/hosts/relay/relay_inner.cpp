@@ -7,7 +7,6 @@
 #include <cstring>
 
 #include "relay.hpp"
-#include "tool/response.hpp"
 #include "tool/tls_setup.hpp"
 
 namespace relay {
@@ -24,8 +23,10 @@ constexpr std::size_t kLowWater = 64 * 1024;
 // 64*T1: no transaction waits longer for the response to what the inner stack had sent before it
 // closed its side (RFC 3261 section 17.1.1.2).
 constexpr auto kHalfClosed = std::chrono::seconds(32);
-// For the end of an inner connection behind ours, so that it can read what was written to it.
+// For the end of an inner connection behind ours, once all that was written has reached it.
 constexpr auto kLinger = std::chrono::seconds(2);
+// And until then, as long as it takes nothing: 64*T1 again.
+constexpr auto kGivenUp = std::chrono::seconds(32);
 // For a private connection: drained without end, no target is served by it but its own pair.
 constexpr auto kForEver = std::chrono::hours(24 * 365 * 10);
 constexpr auto kOutOfDescriptors = std::chrono::milliseconds(100);
@@ -61,6 +62,7 @@ Relay::Pair* Relay::add_pair(ConnectionId id, InnerSocket inner, FramerRole role
   auto pair = std::make_unique<Pair>();
   pair->id = id;
   pair->framer = SipFramer(FramerOptions{role, {}});
+  pair->inner_remote = inner.is_connecting() ? *settings_.inner : remote_endpoint(inner.fd());
   pair->inner = std::move(inner);
   pair->inner_side = {"TCP", inner_address_};
   pair->outer_side = {"TLS", outer_address_};
@@ -128,38 +130,38 @@ void Relay::take_messages(Pair& pair) {
 void Relay::handle_inner(Pair& pair, const SipMessageView& message) {
   // Nothing of this name may leave: the peer's relay would not be the one that says it.
   const IdentityHeader stripped{settings_.identity_header, ""};
-  Outcome outcome = forward(message, pair.inner_side, pair.outer_side, stripped);
+  Outcome outcome = forward(
+      message, {pair.inner_side, pair.outer_side, pair.inner_remote, pair.identity}, stripped);
   if (const auto* refused = std::get_if<Refused>(&outcome)) {
     if (message.method() == "ACK") return;
-    const SipsRefusal status{refused->status, refused->reason_phrase, ""};
-    return write_inward(pair,
-                        tool::make_refusal(message, remote_endpoint(pair.inner.fd()), status));
+    return write_inward(pair, make_response(message, pair.inner_remote, *refused));
   }
   if (const auto* dropped = std::get_if<Dropped>(&outcome)) {
     return report(pair.id, Error(Errc::invalid_header, dropped->why));
   }
+  auto& forwarded = std::get<Forwarded>(outcome);
   print_message(pair, message, "outward");
   if (message.is_request()) {
-    if (message.method() != "ACK") ++pair.unanswered_outward;
-  } else if (message.status() >= 200 && pair.unanswered_inward != 0) {
-    --pair.unanswered_inward;
+    if (message.method() != "ACK") pair.open_outward.add(forwarded.transaction);
+  } else if (message.status() >= 200) {
+    pair.open_inward.remove(forwarded.transaction);
   }
-  send_outward(pair, std::move(std::get<Forwarded>(outcome).message));
+  send_outward(pair, std::move(forwarded.message));
   close_if_idle(pair);
 }
 
 void Relay::inner_input_ended(Pair& pair) {
   pair.inner_input_over = true;
   if (pair.outer_ended) {
-    pair.inner.close();
-    return;
+    // It may have closed one direction only, and still read.
+    if (pair.inner.waiting() == 0) pair.inner.close();
+    return update_interest(pair);
   }
   if (!pair.framer.at_boundary()) {
     report(pair.id, Error(Errc::truncated, "the inner stack's stream ends inside a message"));
   }
   // It may have closed one direction only, and wait for its responses in the other.
-  if (pair.unanswered_outward == 0 ||
-      !transport_.drain(pair.id, steady_clock::now() + kHalfClosed)) {
+  if (pair.open_outward.empty() || !transport_.drain(pair.id, steady_clock::now() + kHalfClosed)) {
     close_outer(pair);
   }
   update_interest(pair);
@@ -167,6 +169,7 @@ void Relay::inner_input_ended(Pair& pair) {
 
 void Relay::inner_failed(Pair& pair, const Error& error) {
   pair.inner.close();
+  report_dropped(pair, error.reason());
   if (pair.outer_ended) return;
   report(pair.id, error);
   close_outer(pair);
@@ -202,13 +205,34 @@ void Relay::flush_inner(Pair& pair) {
 // was written.
 void Relay::end_inner(Pair& pair) {
   if (!pair.inner.is_open()) return;
-  if (pair.inner.is_connecting()) return pair.inner.close();
   if (pair.inner.waiting() == 0) {
-    if (pair.inner_input_over) return pair.inner.close();
+    if (pair.inner.is_connecting() || pair.inner_input_over) return pair.inner.close();
     pair.inner.shut_down();
   }
-  lingering_.emplace_back(steady_clock::now() + kLinger, pair.id);
+  pair.undelivered = pair.inner.undelivered();
+  pair.undelivered_since = steady_clock::now();
+  set_due(pair, pair.undelivered_since + kLinger);
   update_interest(pair);
+}
+
+// Whether the inner stack has got everything, or has stopped to take it. What the kernel holds
+// counts: a reset in answer to what the stack still sends would take it back.
+void Relay::linger(Pair& pair) {
+  if (!pair.inner.is_open()) return;
+  const MonoTime now = steady_clock::now();
+  const std::size_t left = pair.inner.undelivered();
+  if (left < pair.undelivered) pair.undelivered_since = now;
+  pair.undelivered = left;
+  if (left != 0 && now < pair.undelivered_since + kGivenUp) return set_due(pair, now + kLinger);
+  report_dropped(pair, Errc::write_timeout);
+  pair.inner.close();
+}
+
+void Relay::report_dropped(const Pair& pair, Errc reason) const {
+  if (pair.inner.waiting() == 0) return;
+  report(pair.id, Error(reason, fmt::format("{} octets are dropped, which the inner stack has not "
+                                            "taken",
+                                            pair.inner.waiting())));
 }
 
 void Relay::update_interest(Pair& pair) {

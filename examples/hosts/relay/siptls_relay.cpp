@@ -7,8 +7,13 @@
 // stack need not know of TLS: its Via and Contact may say TCP.
 // A side without a listener is named by its connection's own address; requests of a dialog then
 // come back as long as that connection lives. A REGISTER gets no Path: its registrar has to use the
-// flow that it came on (RFC 5626), and the relay keeps flows apart. What is sips outside arrives
-// inside by TCP: the loopback interface counts as part of this element.
+// flow that it came on (RFC 5626), and the relay keeps flows apart.
+// What is sips outside arrives inside by TCP: the loopback interface counts as part of this
+// element. So of its two Record-Route only the outer one is sips, though RFC 3261 section 16.6 asks
+// for both: a stack that insists on sips in the one that it sees cannot be served. A response
+// passes only if the peer that sends it, or gets it, has proven the same as the one that the
+// request went to, or came from; on which connection does not matter. No extension is known, so a
+// request with Proxy-Require is answered with 420.
 //
 // What a peer has proven stands in one header field, e.g.
 //     Siptls-Identity: a.example;source=sip_uri, b.example;source=sip_uri
@@ -18,6 +23,9 @@
 #include <fmt/format.h>
 #include <sys/signalfd.h>
 
+#include <algorithm>
+#include <cctype>
+#include <charconv>
 #include <csignal>
 
 #include "relay.hpp"
@@ -27,6 +35,8 @@
 namespace {
 
 using namespace siptls;
+
+constexpr std::size_t kMebibyte = std::size_t{1024} * 1024;
 
 const tool::Usage kUsage{
     "siptls-relay", "Carries the SIP of a stack that speaks TCP over TLS, until SIGINT or SIGTERM.",
@@ -42,6 +52,7 @@ const tool::Usage kUsage{
         {"--allow", "IDENTITY", "let in these identities only", tool::Option::Repeat::yes},
         {"--keep-alive", "DURATION", "ping the next hop at that interval"},
         {"--max-connections", "N", "at one time (20000)"},
+        {"--max-buffered", "MIB", "held of all TLS connections together (256)"},
         {"--drain", "DURATION", "at the end, for open transactions (5s)"},
     }),
     ""};
@@ -56,14 +67,33 @@ Endpoint loopback(const char* name, const std::string& text) {
   return at;
 }
 
+// host:port as Via and Record-Route have it: nothing else could be found, or told apart again.
 std::string advertised(const std::string& text) {
   const bool has_port =
       text.rfind(':') != text.npos && text.find(']', text.rfind(':')) == text.npos;
   std::string whole = has_port ? text : fmt::format("{}:{}", text, kDefaultPort);
-  if (const auto host = uri_host("sip:" + whole); !host || host->empty()) {
-    throw tool::UsageError(fmt::format("--advertise: \"{}\" is no host", text));
+  const std::string host = whole.substr(0, whole.rfind(':'));
+  const std::string port = whole.substr(whole.rfind(':') + 1);
+  const bool is_name = !host.empty() && host.front() != '.' && host.find("..") == host.npos &&
+                       std::all_of(host.begin(), host.end(), [](unsigned char c) {
+                         return (std::isalnum(c) != 0) || c == '-' || c == '.' || c == '_';
+                       });
+  const bool is_address = !host.empty() && host.front() == '[' && Endpoint::parse(host, 1);
+  unsigned number = 0;
+  const char* const end = port.data() + port.size();
+  const auto [stop, error] = std::from_chars(port.data(), end, number);
+  if (!(is_name || is_address) || error != std::errc() || stop != end || number == 0 ||
+      number > 65535) {
+    throw tool::UsageError(fmt::format("--advertise: \"{}\" is no host[:port]", text));
   }
   return whole;
+}
+
+// What would be ignored in silence, `option`, is a mistake without `other`.
+void check_needed(const tool::CommandLine& arguments, const char* option, const char* other) {
+  if (arguments.has(option) && !arguments.has(other)) {
+    throw tool::UsageError(fmt::format("{} needs {}", option, other));
+  }
 }
 
 relay::Settings read_settings(const tool::CommandLine& arguments) {
@@ -94,6 +124,15 @@ relay::Settings read_settings(const tool::CommandLine& arguments) {
           arguments.duration("--keep-alive", next_hop.keep_alive->interval);
     }
     settings.next_hop = std::move(next_hop);
+  }
+  for (const char* option : {"--domain", "--keep-alive"}) {
+    check_needed(arguments, option, "--next-hop");
+  }
+  for (const char* option : {"--client-cert", "--allow"}) {
+    check_needed(arguments, option, "--listen");
+  }
+  if (arguments.has("--allow") && arguments.value("--client-cert") == "none") {
+    throw tool::UsageError("--allow: nobody proves an identity with --client-cert none");
   }
   if (!settings.listen && !settings.inner_listen) {
     throw tool::UsageError("--listen with --inner, or --inner-listen with --next-hop, is missing");
@@ -144,13 +183,19 @@ int serve(const tool::CommandLine& arguments, const tool::Output& output) {
   if (settings.next_hop) {
     Result<TlsContext> context = make_context(arguments, ConnectionRole::client);
     if (!context) return output.fail(context.error());
+    // With a domain that nobody can prove each connection would fail.
+    const std::string& domain = settings.next_hop->domain;
+    const auto session = TlsSession::client(*context, domain, Clock::system()->now());
+    if (!session) return output.fail(session.error());
     settings.next_hop->context = *std::move(context);
   }
   TransportOptions options;
   options.limits.max_connections =
       arguments.number("--max-connections", options.limits.max_connections, 1, 1'000'000);
+  options.limits.max_buffered_bytes =
+      kMebibyte * arguments.number("--max-buffered", 256, 2, 1'000'000);
   // The longest message that the framer takes must fit.
-  options.limits.max_queued_bytes = std::size_t{2} * 1024 * 1024;
+  options.limits.max_queued_bytes = 2 * kMebibyte;
   Result<TlsTransport> transport = TlsTransport::create(options);
   if (!transport) return output.fail(transport.error());
   relay::Relay relay(*transport, std::move(settings), output);

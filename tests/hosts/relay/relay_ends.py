@@ -1,13 +1,23 @@
 #!/usr/bin/env python3
 """How connections through siptls-relay end, and how the relay itself does."""
 
+import fcntl
 import os
+import re
 import signal
 import ssl
+import sys
+import termios
+import threading
 import time
 
-from relays import (LONG, Listener, Relay, answer, dial, dial_tls, free_port, is_listening, main,
-                    ours, request, require, server_context, siptls_client, values, wait_until)
+from relays import (LONG, Failed, Listener, Relay, answer, dial, dial_tls, free_port, is_listening,
+                    main, ours, request, require, server_context, siptls_client, values,
+                    wait_until)
+
+BODY = "x" * 16384
+SMALL = 64 * 1024  # the receive buffer of a stack that does not read
+ENOUGH = 96 * 1024  # what the relay keeps for it, above what the kernel does; less than its most
 
 
 class Outward:
@@ -29,8 +39,8 @@ class Outward:
 class Inward:
     """A TLS client outside, a relay, and the stack behind it."""
 
-    def __init__(self, *options):
-        self.listener = Listener()
+    def __init__(self, *options, receive_buffer=None):
+        self.listener = Listener(receive_buffer=receive_buffer)
         self.relay = Relay(ours().server, *options, inner=self.listener.port)
         self.peer = dial_tls(self.relay.tls_port, ours().client)
         self.stack = self.listener.accept()
@@ -70,6 +80,22 @@ def a_half_closed_stack_gets_its_responses():
                 pass
         ends_cleanly(peer)
         require(stack.until_end() == b"", "more came")
+        check_closed(relay)
+
+
+def a_half_closed_stack_gets_what_is_answered_last():
+    """A UAS repeats its 2xx, over TCP too (RFC 3261 section 13.3.1.4): it ends one request only."""
+    with Outward() as (relay, stack, peer):
+        for number in (1, 2):
+            stack.send(request("INVITE", number))
+        stack.shut_down()
+        first, second = peer.message(), peer.message()
+        for _ in range(3):
+            peer.send(answer(first))
+            stack.message()
+        peer.send(answer(second))
+        require(values(stack.message(), "Call-ID") == ["call-2"], "no answer")
+        ends_cleanly(peer)
         check_closed(relay)
 
 
@@ -115,19 +141,84 @@ def a_stack_that_ends_inside_a_message_is_reported():
         require(not relay.events("request"), "half a request went out")
 
 
-def what_a_peer_sent_before_its_end_arrives():
-    """The stack reads late; nothing is taken back by the end."""
-    with Inward() as (relay, stack, peer):
-        count, body = 64, "x" * 16384
-        for number in range(count):
-            peer.send(request("MESSAGE", number, body=body, via="TLS"))
-        peer.sock.unwrap()
-        peer.close()
-        for number in range(count):
-            require(values(stack.message(), "Call-ID") == [f"call-{number}"], "not in order")
+def in_kernel(stack):
+    """What it holds of what the relay has written to the stack: unread there, or not yet there."""
+    relays_port, own_port = stack.sock.getpeername()[1], stack.port
+    with open("/proc/net/tcp", encoding="ascii") as file:
+        for line in list(file)[1:]:
+            local, remote, _, queues = line.split()[1:5]
+            if (int(local.split(":")[1], 16), int(remote.split(":")[1], 16)) == (relays_port,
+                                                                                 own_port):
+                unread = fcntl.ioctl(stack.sock, termios.FIONREAD, bytes(4))
+                return int(queues.split(":")[0], 16) + int.from_bytes(unread, sys.byteorder)
+    raise Failed("the relay has no connection with the stack")
+
+
+def leave_a_stack_that_does_not_read(relay, stack, peer, most=10**6):
+    """The peer goes when the relay itself has to keep something for the stack, but not so much that
+    it holds the peer back; or after `most` messages. Returns their number. One of them is read."""
+    peer.send(request("MESSAGE", 0, body=BODY, via="TLS"))
+    size, written, count = len(stack.message()), 0, 1
+    while count < most and written < ENOUGH + in_kernel(stack):
+        peer.send(request("MESSAGE", count, body=BODY, via="TLS"))
+        written += size + 4 * (len(str(count)) - 1)  # the number stands in it four times
+        count += 1
+        if count % 2 == 0:
+            wait_until(lambda: len(relay.events("request")) == count, "all of it in the relay")
+    peer.sock.unwrap()
+    peer.close()
+    check_closed(relay)
+    return count
+
+
+def comes(condition, seconds):
+    """Whether it does, within that time."""
+    try:
+        return wait_until(condition, "", seconds)
+    except Failed:
+        return False
+
+
+def what_a_peer_sent_before_its_end_arrives(half_closed=False, most=10**6):
+    """The stack reads later than anybody waits for its end; nothing is lost, nothing cut."""
+    with Inward(receive_buffer=SMALL) as (relay, stack, peer):
+        before = descriptors_of(relay)
+        count = leave_a_stack_that_does_not_read(relay, stack, peer, most)
+        if half_closed:
+            stack.shut_down()
+        else:
+            require(not comes(lambda: descriptors_of(relay) < before - 1, 4), "it is given up")
+        for number in range(1, count):
+            got = stack.message()
+            require(values(got, "Call-ID") == [f"call-{number}"] and got.endswith(BODY.encode()),
+                    f"message {number} of {count} is {got[:300]!r}")
+            if not half_closed:
+                # To an inner connection that is closed this would bring a reset, and nothing more.
+                stack.send(answer(got))
         require(stack.until_end() == b"", "more came")
         stack.close()
-        check_closed(relay)
+        wait_until(lambda: descriptors_of(relay) < before - 1, "release of its connection")
+        require(not relay.events("error"), f"{relay.events('error')}")
+
+
+def what_a_stack_does_not_read_is_given_up(how):
+    """And told: after 64*T1 without progress, or where the stack itself ends it."""
+    with Inward(receive_buffer=SMALL) as (relay, stack, peer):
+        begin = time.monotonic()
+        leave_a_stack_that_does_not_read(relay, stack, peer)
+        if how == "it resets":
+            stack.reset()
+            lost = relay.failed("connection_reset")
+        elif how == "SIGTERM":
+            relay.child.send_signal(signal.SIGTERM)
+            wait_until(lambda: not is_listening(relay.tls_port), "end of listening")
+            relay.child.send_signal(signal.SIGTERM)
+            lost = relay.failed("connection_closed")
+        else:
+            lost = wait_until(lambda: relay.events("error", reason="write_timeout"), "error", 60)[0]
+            require(time.monotonic() - begin > 30, "it did not wait")
+        octets = re.search(r"(\d+) octets", lost["evidence"])
+        require(octets and ENOUGH // 2 < int(octets.group(1)) < 2 * ENOUGH, f"{lost}")
 
 
 def a_peer_that_resets_ends_the_inner_connection():
@@ -233,6 +324,46 @@ def sigterm_lets_transactions_end():
         require(time.monotonic() - begin < 10, "it waited for nothing")
 
 
+def sigterm_lets_transactions_end_behind_a_repeated_response():
+    """As a UAS repeats the 2xx of an INVITE, and as a fork sends several."""
+    for inward in (True, False):
+        side = Inward("--drain", "30s") if inward else Outward("--drain", "30s")
+        with side as (relay, stack, peer):
+            caller, callee = (peer, stack) if inward else (stack, peer)
+            caller.send(request("INVITE", 1) + request("CANCEL", 1) + request("INVITE", 2))
+            asked = [callee.message() for _ in range(3)]
+            for got, status in ((asked[0], "200 OK"), (asked[0], "200 OK"),
+                                (asked[2], "180 Ringing"), (asked[0], "200 OK")):
+                callee.send(answer(got, status))
+                caller.message()
+            relay.child.send_signal(signal.SIGTERM)
+            # Its listeners are the first to go.
+            port = relay.tls_port if inward else relay.tcp_port
+            wait_until(lambda port=port: not is_listening(port), "end of listening")
+            for got in (asked[2], asked[1]):
+                callee.send(answer(got))
+                require(values(caller.message(), "CSeq") == values(got, "CSeq"), "another response")
+            ends_cleanly(peer)
+            require(stack.until_end() == b"", "more came")
+            stack.close()
+            require(relay.finish() == 0, f"it ended with {relay.child.returncode}")
+
+
+def only_so_many_open_requests_are_remembered():
+    """Those of a peer that never answers, and never ends: memory stays, and so does service."""
+    with Outward("--drain", "10m") as (relay, stack, peer):
+        count = 10000
+        reader = threading.Thread(target=lambda: [peer.message() for _ in range(count)])
+        reader.start()
+        for number in range(count):
+            stack.send(request("OPTIONS", number))
+        reader.join(60)
+        require(not reader.is_alive(), "not all of them arrived")
+        stack.send(request("OPTIONS", count))
+        peer.send(answer(peer.message()))
+        require(values(stack.message(), "Call-ID") == [f"call-{count}"], "another response")
+
+
 def sigterm_does_not_wait_for_ever():
     with Outward("--drain", "200ms") as (relay, stack, peer):
         stack.send(request("INVITE", 1))
@@ -296,7 +427,9 @@ def nothing_is_left_of_many_connections():
 
 def all_rows(report):
     for check in (
-            a_half_closed_stack_gets_its_responses, a_stack_that_is_done_ends_its_connection,
+            a_half_closed_stack_gets_its_responses,
+            a_half_closed_stack_gets_what_is_answered_last,
+            a_stack_that_is_done_ends_its_connection,
             what_a_stack_sent_before_its_end_arrives, a_stack_that_resets_ends_its_connection,
             a_stack_that_ends_inside_a_message_is_reported,
             what_a_peer_sent_before_its_end_arrives,
@@ -304,10 +437,21 @@ def all_rows(report):
             a_next_hop_that_is_not_there, a_next_hop_that_is_somebody_else,
             a_stack_that_breaks_the_framing_is_told, pings_are_answered_on_both_sides,
             sigterm_lets_transactions_end,
+            sigterm_lets_transactions_end_behind_a_repeated_response,
+            only_so_many_open_requests_are_remembered,
             sigterm_does_not_wait_for_ever, a_second_sigterm_ends_it_at_once,
             a_relay_that_is_killed_can_be_started_again, nothing_is_left_of_many_connections):
         report.row(check.__name__.replace("_", " "), check)
+    report.row("what a peer sent before its end arrives at a half-closed stack",
+               what_a_peer_sent_before_its_end_arrives, True)
+    report.row("what a peer sent before its end arrives, and the kernel holds all of it",
+               what_a_peer_sent_before_its_end_arrives, False, 30)
+    for how in ("it resets", "SIGTERM"):
+        report.row(f"what a stack does not read is given up: {how}",
+                   what_a_stack_does_not_read_is_given_up, how)
     if LONG:
+        report.row("what a stack does not read is given up", what_a_stack_does_not_read_is_given_up,
+                   "64*T1")
         report.row("a next hop that does not pong is given up",
                    a_next_hop_that_does_not_pong_is_given_up)
 

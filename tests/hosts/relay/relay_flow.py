@@ -110,6 +110,7 @@ def a_stack_that_does_not_read_is_given_up_with_its_relay():
         require(pump.stuck.wait(PATIENCE), "the sender was never held back")
         relay.child.terminate()
         require(relay.finish() == 0, f"it ended with {relay.child.returncode}")
+        require("octets" in relay.failed("connection_closed")["evidence"], "no account of it")
         stack.close()
         peer.close()
         pump.join(PATIENCE)
@@ -128,11 +129,41 @@ def a_slow_stack_that_resets_frees_its_peer():
         relay.wait_for_event("closed")
 
 
+def what_finds_all_buffers_full_waits_for_room():
+    """Two other peers have taken it up, with messages that have not come to their end."""
+    with Listener() as inner, Listener(server_context(ours().server)) as outer:
+        relay = Relay(ours().server, "--max-buffered", "2", inner=inner.port, next_hop=outer.port)
+        large = request("ACK", 1, body="x" * 900_000, via="TLS")
+        holders = []
+        for _ in range(2):
+            sender = dial_tls(relay.tls_port, ours().client)
+            holders.append((sender, inner.accept()))
+            sender.send(large[:800_000])
+        stack, peer = dial(relay.tcp_port), outer.accept()
+        for _ in range(100):  # meanwhile the relay has read it
+            stack.send(b"\r\n\r\n")
+            stack.octets(2)
+        messages = [request("ACK", number, body="y" * 900_000) for number in (2, 3)]
+        writer = threading.Thread(target=lambda: [stack.send(one) for one in messages])
+        writer.start()
+        require(not select.select([peer.sock], [], [], 1.0)[0], "the buffers are not full")
+        for sender, reader in holders:
+            sender.send(large[800_000:])
+            require(reader.message().endswith(b"x" * 900_000), "another message")
+        for number in (2, 3):
+            got = peer.message()
+            require(values(got, "Call-ID") == [f"call-{number}"] and got.endswith(b"y" * 900_000),
+                    f"another message: {got[:300]!r}")
+        writer.join(PATIENCE)
+        require(not relay.events("error") and not relay.events("closed"), "somebody had to go")
+
+
 def all_rows(report):
     for check in (a_stack_that_does_not_read_holds_its_peer_back,
                   a_peer_that_does_not_read_holds_its_stack_back,
                   a_stack_that_does_not_read_is_given_up_with_its_relay,
-                  a_slow_stack_that_resets_frees_its_peer):
+                  a_slow_stack_that_resets_frees_its_peer,
+                  what_finds_all_buffers_full_waits_for_room):
         report.row(check.__name__.replace("_", " "), check)
 
 

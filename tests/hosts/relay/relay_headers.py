@@ -132,16 +132,21 @@ def a_request_and_its_response_through_two_relays():
         got = callee.message()
         a_tls, b_tls = f"127.0.0.1:{a.tls_port}", f"127.0.0.1:{b.tls_port}"
         a_tcp, b_tcp = f"127.0.0.1:{a.tcp_port}", f"127.0.0.1:{b.tcp_port}"
-        mark = "siptls-relay-"
-        put_in = (f"Via: SIP/2.0/TCP {b_tcp};branch=z9hG4bK{mark}{mark}-1\r\n"
+        # Who the peer outside is, who had sent it, and what that had called it.
+        a_branch = f"z9hG4bKsiptls-relay-{B}%3Bsource%3Dsip_uri~host.example~-1"
+        b_branch = (f"z9hG4bKsiptls-relay-{A}%3Bsource%3Dsip_uri~127.0.0.1%3A{a.tls_port}~" +
+                    a_branch[len("z9hG4bK"):])
+        put_in = (f"Via: SIP/2.0/TCP {b_tcp};branch={b_branch}\r\n"
                   f"Record-Route: <sip:{b_tcp};transport=tcp;lr>\r\n"
                   f"Record-Route: <sip:{b_tls};transport=tls;lr>\r\n"
                   f"{HEADER}: {proven(A)}\r\n"
-                  f"Via: SIP/2.0/TLS {a_tls};branch=z9hG4bK{mark}-1\r\n"
+                  f"Via: SIP/2.0/TLS {a_tls};branch={a_branch}\r\n"
                   f"Record-Route: <sip:{a_tls};transport=tls;lr>\r\n"
                   f"Record-Route: <sip:{a_tcp};transport=tcp;lr>\r\n")
-        left = sent.decode().replace(own_route, "").replace("Max-Forwards: 70",
-                                                            "Max-Forwards: 68")
+        left = sent.decode()
+        for before, after in ((own_route, ""), ("Max-Forwards: 70", "Max-Forwards: 68"),
+                              ("branch=z9hG4bK-1", "branch=z9hG4bK-1;received=127.0.0.1")):
+            left = left.replace(before, after)
         start, rest = left.split("\r\n", 1)
         expected = f"{start}\r\n{put_in}{rest}".encode()
         require(got == expected, f"got {got!r}, not {expected!r}")
@@ -150,7 +155,7 @@ def a_request_and_its_response_through_two_relays():
         callee.send(response)
         came = caller.message()
         vias = "".join(f"Via: SIP/2.0/T{kind}\r\n" for kind in (
-            f"CP {b_tcp};branch=z9hG4bK{mark}{mark}-1", f"LS {a_tls};branch=z9hG4bK{mark}-1"))
+            f"CP {b_tcp};branch={b_branch}", f"LS {a_tls};branch={a_branch}"))
         expected = response.decode()
         for row in vias.splitlines(True):
             require(row in expected, f"no {row} in {expected}")
@@ -246,6 +251,7 @@ def bad_command_lines():
     program = os.path.join(relays.peers.arguments.bin, "siptls-relay")
     inside = ["--inner-listen", "127.0.0.1:0", "--next-hop", "127.0.0.1:5061", "--domain", "a"]
     outside = ["--listen", "127.0.0.1:0", "--inner", "127.0.0.1:5060"]
+    known = ["--credentials", ours().client.folder]
     for line, evidence in (
             ([], "--listen"), (["--listen", "127.0.0.1"], "--inner"), (inside[:2], "--next-hop"),
             (inside[:4], "--domain"), (inside, "--credentials"),
@@ -255,11 +261,26 @@ def bad_command_lines():
             ([*outside, "--identity-header", "Via"], "--identity-header"),
             ([*outside, "--identity-header", "x"], "--identity-header"),
             ([*outside, "--identity-header", "A B"], "--identity-header"),
-            ([*outside, "--advertise", "a b"], "--advertise"),
+            *(([*outside, "--advertise", bad], "--advertise") for bad in (
+                "a b", "", "a.example:abc", "a.example:99999", "a.example:0", "a.example:",
+                "a.example:+1", ":5061", "a.example;lr", "a.example?x=y", "alice@a.example",
+                "a.example:5061;lr", "[a.example]", "[::1", "::1", "[::1]:", "a..example",
+                "sip:a.example", "a.example,b.example", "<a>")),
+            ([*inside[:5], "a b", *known], "a b"), ([*inside[:5], "", *known], "domain"),
+            ([*outside, "--domain", "a"], "--next-hop"),
+            ([*outside, "--keep-alive", "1s"], "--next-hop"),
+            ([*inside, "--client-cert", "none"], "--listen"),
+            ([*inside, "--allow", "a"], "--listen"),
+            ([*outside, "--client-cert", "none", "--allow", "a", *known], "--allow"),
+            ([*outside, "--max-buffered", "1", *known], "--max-buffered"),
             ([*outside, "--drain", "5"], "--drain"), (["--bogus"], "--bogus")):
         done = run([program, *line])
         require(done.child.returncode == 2, f"{line} ends with {done.child.returncode}: {done.err}")
         require(evidence in done.err, f"{line}: {done.err}")
+    for good in ("a.example", "a.example:1", "192.0.2.1", "[2001:db8::1]", "[::1]:65535", "a_b."):
+        # It gets as far as its credentials.
+        done = run([program, *outside, "--advertise", good, "--credentials", "missing"])
+        require(done.child.returncode == 1, f"{good}: {done.err}")
     done = run([program, *inside, "--credentials", "missing"])
     require(done.child.returncode == 1 and "error: file_not_found: " in done.err, done.err)
     done = run([program, "--help"])
