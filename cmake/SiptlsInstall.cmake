@@ -16,12 +16,10 @@ include(CMakePackageConfigHelpers)
 set(siptls_boringssl_files "")
 set(siptls_boringssl_folders "")
 foreach(lib ssl crypto)
-  if(TARGET BoringSSL::${lib})
-    get_target_property(file BoringSSL::${lib} IMPORTED_LOCATION)
-    if(file)
-      list(APPEND siptls_boringssl_files ${file})
-    endif()
-    if(file MATCHES "\\.so[^/]*$")
+  set(file "${BoringSSL_${lib}_LIBRARY}")
+  if(NOT file MATCHES "^\\$<")  # one that this build makes has no place yet
+    list(APPEND siptls_boringssl_files ${file})
+    if(BoringSSL_LINKAGE STREQUAL "shared")
       cmake_path(GET file PARENT_PATH folder)
       list(APPEND siptls_boringssl_folders ${folder})
     endif()
@@ -63,7 +61,10 @@ endforeach()
 
 # The tools and their man pages.
 set(siptls_tool_folders ${siptls_boringssl_folders})
-if(BUILD_SHARED_LIBS)
+if(BUILD_SHARED_LIBS AND IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+  # The library stays there when `cmake --install --prefix` puts the tools elsewhere.
+  list(PREPEND siptls_tool_folders "${CMAKE_INSTALL_LIBDIR}")
+elseif(BUILD_SHARED_LIBS)
   cmake_path(RELATIVE_PATH CMAKE_INSTALL_FULL_LIBDIR BASE_DIRECTORY ${CMAKE_INSTALL_FULL_BINDIR}
              OUTPUT_VARIABLE folder)
   list(PREPEND siptls_tool_folders "$ORIGIN/${folder}")
@@ -78,38 +79,49 @@ foreach(tool siptls-server siptls-client siptls-verify siptls-frame)
   endif()
 endforeach()
 
-# The guides.
-file(GLOB siptls_guides CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/*.md)
-install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/CHANGELOG.md
-              ${PROJECT_SOURCE_DIR}/LICENSE
-        DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT development)
-install(FILES ${siptls_guides} DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs COMPONENT development)
+# The guides. CMAKE_INSTALL_DOCDIR is the parent's in a parent's build.
+include(InstalledGuides)
+set(siptls_doc_folder ${CMAKE_INSTALL_DATAROOTDIR}/doc/siptls)
+if(PROJECT_IS_TOP_LEVEL)
+  set(siptls_doc_folder ${CMAKE_INSTALL_DOCDIR})
+endif()
+install(FILES ${PROJECT_SOURCE_DIR}/CHANGELOG.md ${PROJECT_SOURCE_DIR}/LICENSE
+        DESTINATION ${siptls_doc_folder} COMPONENT development)
+file(GLOB siptls_guides CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/docs
+     ${PROJECT_SOURCE_DIR}/docs/*.md)
+set(from_above ${siptls_guides})
+list(TRANSFORM from_above PREPEND docs/)
+siptls_install_guide(${PROJECT_SOURCE_DIR}/README.md ${siptls_doc_folder} development
+                     ${from_above} CHANGELOG.md LICENSE)
+foreach(guide IN LISTS siptls_guides)
+  siptls_install_guide(${PROJECT_SOURCE_DIR}/docs/${guide} ${siptls_doc_folder}/docs development
+                       ${siptls_guides} ../README.md)
+endforeach()
+if(TARGET siptls-server)
+  # The tools' man pages send to it, and who has the tools need not have the library's guides.
+  siptls_install_guide(${PROJECT_SOURCE_DIR}/docs/operators.md
+                       ${CMAKE_INSTALL_DATAROOTDIR}/doc/siptls-tools tools operators.md)
+endif()
 
 # The CMake package. An archive that is not self-contained needs the very BoringSSL that it was
 # compiled for, and FindBoringSSL.cmake to find it.
-set(siptls_boringssl_root "${BoringSSL_ROOT}")
-if(NOT siptls_boringssl_root)
-  set(siptls_boringssl_root "$ENV{BoringSSL_ROOT}")
-endif()
+set(siptls_boringssl_root "${BoringSSL_PLACE}")
 get_target_property(siptls_static_links siptls_static LINK_LIBRARIES)
 if(NOT "BoringSSL::ssl" IN_LIST siptls_static_links)
   set(siptls_archive_needs_boringssl OFF)
   set(siptls_consumer_boringssl_root "")
   set(siptls_static_note ", with BoringSSL inside")
 else()
+  if(NOT siptls_boringssl_files)
+    message(FATAL_ERROR "An installed libsiptls.a cannot name a shared BoringSSL, or one that it \
+does not hide, which this very build makes; let BoringSSL be static, or leave SIPTLS_INSTALL OFF.")
+  endif()
   set(siptls_archive_needs_boringssl ON)
   set(siptls_consumer_boringssl_root "${siptls_boringssl_root}")
   set(siptls_static_note "; its consumers need BoringSSL's development files too")
   install(FILES ${PROJECT_SOURCE_DIR}/cmake/FindBoringSSL.cmake
           DESTINATION ${siptls_package_folder} COMPONENT development)
 endif()
-# C++'s libraries, for programs in C: their linker does not add them.
-set(siptls_cxx_libraries "")
-foreach(lib stdc++ c++)
-  if(lib IN_LIST CMAKE_CXX_IMPLICIT_LINK_LIBRARIES)
-    set(siptls_cxx_libraries ${lib} m)
-  endif()
-endforeach()
 if(BUILD_SHARED_LIBS)
   set(siptls_default_kind shared)
 else()
@@ -144,6 +156,8 @@ if(siptls_archive_needs_boringssl)
   list(APPEND siptls_pc_private ${siptls_boringssl_files})
   list(TRANSFORM siptls_boringssl_folders PREPEND "-Wl,-rpath," OUTPUT_VARIABLE options)
   list(APPEND siptls_pc_private ${options})
+  # A shell reads them, and a blank would part a name.
+  list(TRANSFORM siptls_pc_private REPLACE "([^A-Za-z0-9_./,:=@%+-])" "\\\\\\1")
 endif()
 list(APPEND siptls_pc_private ${CMAKE_THREAD_LIBS_INIT})
 foreach(lib ${CMAKE_DL_LIBS} ${siptls_cxx_libraries})

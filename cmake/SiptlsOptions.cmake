@@ -9,6 +9,14 @@ option(SIPTLS_STRICT_WARNINGS "Treat the project's warnings as errors (developer
 option(SIPTLS_FUZZERS "Build the fuzz targets with libFuzzer (needs Clang)" OFF)
 set(SIPTLS_SANITIZE "" CACHE STRING "Sanitizers to build with, as in -fsanitize=")
 
+# C++'s libraries, for hosts in C: their linker does not add them.
+set(siptls_cxx_libraries "")
+foreach(lib stdc++ c++)
+  if(lib IN_LIST CMAKE_CXX_IMPLICIT_LINK_LIBRARIES)
+    set(siptls_cxx_libraries ${lib} m)
+  endif()
+endforeach()
+
 # What every target of the project is compiled with: siptls_compile_settings(target).
 function(siptls_compile_settings target)
   target_compile_features(${target} PUBLIC cxx_std_20)

@@ -47,11 +47,16 @@ set(next_minor ${PROJECT_VERSION_MAJOR}.${minor})
 set(about "It proves who the peer is the way SIP wants it (RFC 5922), moves octets on
 non-blocking sockets, and hands the host whole SIP messages.")
 
+set(siptls_and_plugin "")
+if(TARGET siptls_plugin)
+  set(siptls_and_plugin " and the plugin
+siptls-plugin.so, for programs that link nothing and load it with dlopen()")
+endif()
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME libsiptls0)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_RUNTIME_DESCRIPTION "SIP over TLS for any SIP stack (shared library)
 ${about}
-This package holds the shared library.")
+This package holds the shared library${siptls_and_plugin}.")
 get_target_property(soversion siptls_shared SOVERSION)
 set(folder ${PROJECT_BINARY_DIR}/package/debian)
 file(WRITE ${folder}/shlibs "libsiptls ${soversion} libsiptls0 (>= ${PROJECT_VERSION_MAJOR}.\

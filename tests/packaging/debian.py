@@ -66,6 +66,35 @@ def check_fields(name, fields):
     first, _, rest = fields["Description"].partition("\n")
     expect(first.startswith("SIP over TLS for any SIP stack (") and len(first) < 80
            and "RFC 5922" in rest and "stack (" not in rest, f"{name}: {fields['Description']}")
+    if name == "libsiptls0" and FACTS["plugin"]:
+        expect("plugin" in rest, f"{name} does not say that it holds the plugin: {rest}")
+
+
+def pages_and_files(root):
+    """What the man pages of a package send their reader to: name(section), and files by name."""
+    pages, files = set(), set()
+    for path in packages.files_below(root):
+        if path.startswith("usr/share/man/"):
+            with gzip.open(os.path.join(root, path), "rt", encoding="utf-8") as file:
+                text = file.read().replace("\\-", "-")
+            pages |= {f"{name}.{section}" for name, section in
+                      re.findall(r"^\.BR ([\w.-]+) \((\d)\)", text, re.MULTILINE)}
+            files |= set(re.findall(r"[\w./-]+\.md\b", text))
+            files |= {found.rstrip(".") for found in re.findall(r"share/doc/[\w./-]+", text)}
+    return pages, files
+
+
+def check_manuals(name, root, those_it_depends_on):
+    """Every page and file that a man page names comes with the package or what it depends on."""
+    there = [f"/{path}" for one in (root, *those_it_depends_on)
+             for path in packages.files_below(one)]
+    pages, files = pages_and_files(root)
+    for page in sorted(pages):
+        expect(any(path.endswith(f"/{page}.gz") for path in there),
+               f"{name}: a man page sends to {page}, which is not there")
+    for file in sorted(files):
+        expect(any(path.endswith(f"/{file}") or f"/{file}/" in path for path in there),
+               f"{name}: a man page names {file}, which is not there")
 
 
 def check_owners(name, path):
@@ -208,6 +237,8 @@ def check(made, multiarch, kind, unpacked):
         check_common_files(name, root)
         check_files(name, root, libdir)
         check_needed(name, fields[name], root)
+        check_manuals(name, root, [os.path.join(packages.FOLDER, unpacked, other)
+                                   for other in depends(fields[name]) if other in made])
     check_relations(fields, kind)
     check_shlibs(made["libsiptls0"])
     check_use(all_of_them, libdir)

@@ -1,5 +1,6 @@
 """find_package(siptls 0.1 CONFIG): the three targets, shared and static, what reaches the
-consumer's command lines, and what happens where BoringSSL's development files are missing.
+consumer's command lines, and what happens where BoringSSL's development files are missing or are
+those of another BoringSSL.
 
 find_package.py FACTS
 """
@@ -54,9 +55,7 @@ def siptls_links_to(*options):
     """Which kind siptls::siptls is, without a build."""
     build = packages.fresh("find_package_kind")
     text = packages.configure_or_fail("find_package", build, FIND, "-DLIBRARIES=siptls", *options)
-    rules = packages.read(build, "build.ninja") if os.path.exists(
-        os.path.join(build, "build.ninja")) else packages.read(
-            build, "CMakeFiles", "consumer_siptls.dir", "link.txt")
+    rules = packages.link_rules(build, "consumer_siptls")
     kinds = {kind for kind, file in (("shared", "libsiptls.so"), ("static", "libsiptls.a"))
              if file in rules}
     return kinds, text
@@ -77,6 +76,17 @@ def check_without_boringssl():
         expect(asked.returncode == 0, f"a self-contained archive needs something:\n{asked.stdout}")
 
 
+def check_other_boringssl():
+    """One of another API than the archive was compiled for. The first of two folders finds it, so
+    that the second has its targets already."""
+    other = packages.fake_boringssl("other_boringssl")
+    text = packages.configure_or_fail("two_folders", packages.fresh("two_folders"), FIND,
+                                      f"-DBoringSSL_ROOT={other}")
+    there = text.count("siptls::static is there")
+    expect(there == (0 if FACTS["archive_needs_boringssl"] else 2),
+           f"BoringSSL has another API, and {there} of two folders get siptls::static:\n{text}")
+
+
 def main():
     build = packages.fresh("find_package")
     packages.configure_or_fail("find_package", build, FIND)
@@ -87,6 +97,7 @@ def main():
         kinds, _ = siptls_links_to(f"-DBUILD_SHARED_LIBS={choice}")
         expect(kinds == {kind}, f"with BUILD_SHARED_LIBS={choice} siptls::siptls is {kinds}")
     check_without_boringssl()
+    check_other_boringssl()
     other = packages.configure("find_package", packages.fresh("find_package_other"), FIND,
                                "-DASKED=COMPONENTS;quic")
     expect(other.returncode != 0, "a component that does not exist is found")

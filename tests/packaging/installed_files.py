@@ -54,7 +54,10 @@ def check_components(listed):
            f"{sorted(got - wanted)}")
 
     manuals = {path for path in listed["tools"] if path.startswith("share/man/man1/")}
+    # Their pages send to the operators' guide.
     wanted = {f"bin/{tool}" for tool in TOOLS} if FACTS["tools"] else set()
+    if FACTS["tools"]:
+        wanted.add("share/doc/siptls-tools/operators.md")
     expect(listed["tools"] - manuals == wanted, f"tools: {sorted(listed['tools'])}")
     for tool in TOOLS if FACTS["tools"] else ():
         there = os.path.exists(os.path.join(packages.SOURCE, "docs", "man", f"{tool}.1"))
@@ -72,6 +75,21 @@ def check_paths():
         if path.endswith((".pc", ".cmake")) or packages.is_elf(full):
             found = packages.names_build(full)
             expect(found is None, f"{path}: names the build: {found}")
+
+
+def check_links():
+    """A link of an installed document leads to a file that is installed."""
+    count = 0
+    for path in packages.files_below(PREFIX):
+        if not path.endswith(".md"):
+            continue
+        for link in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"(?ms)^```.*?^```$", "",
+                                                         packages.read(PREFIX, path))):
+            target = os.path.join(os.path.dirname(path), link.partition("#")[0])
+            if "://" not in link and not link.startswith("#"):
+                count += 1
+                expect(os.path.exists(os.path.join(PREFIX, target)), f"{path}: a link to {link}")
+    expect(count > 5, f"the installed documents have {count} links to each other")
 
 
 def check_config():
@@ -95,6 +113,7 @@ def main():
     listed = install()
     check_components(listed)
     check_paths()
+    check_links()
     check_config()
     check_tools()
     soname = packages.dynamic(os.path.join(LIBDIR, "libsiptls.so"), "SONAME")

@@ -109,13 +109,29 @@ def fresh(name):
     return folder
 
 
-def configure(project, build, *options):
-    """Configures a project of this folder as a stranger does; gives the completed process."""
+def fake_boringssl(name, api=99, suffix="a", owner="BORINGSSL"):
+    """A folder with what siptls knows a BoringSSL by, to be configured with and not built."""
+    root = fresh(name)
+    for path, text in (
+            ("include/openssl/base.h",
+             f"#define OPENSSL_IS_{owner}\n#define BORINGSSL_API_VERSION {api}\n"),
+            (f"lib/libssl.{suffix}", "SSL_CTX_set_custom_verify\n"),
+            (f"lib/libcrypto.{suffix}", "CRYPTO_BUFFER_new\n")):
+        path = os.path.join(root, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    return root
+
+
+def configure(project, build, *options, **variables):
+    """Configures a project of this folder as a stranger does; gives the completed process. What is
+    given by name is set in the environment."""
     generator = ["-G", "Ninja"] if shutil.which("ninja") else []
     return common.run(["cmake", "-S", os.path.join(HERE, project), "-B", build, *generator,
                        f"-DCMAKE_C_COMPILER={FACTS['cc']}", f"-DCMAKE_CXX_COMPILER={FACTS['cxx']}",
                        "-DCMAKE_BUILD_TYPE=", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", *options],
-                      env=environment())
+                      env=environment(**variables))
 
 
 def configure_or_fail(project, build, *options):
@@ -124,6 +140,14 @@ def configure_or_fail(project, build, *options):
         common.fail(f"cmake in {project} with {options} ended with {done.returncode}:\n"
                     f"{done.stdout}")
     return done.stdout
+
+
+def link_rules(build, target):
+    """The rules by which this program is linked, without a build."""
+    if os.path.exists(os.path.join(build, "build.ninja")):
+        return "\n".join(re.findall(rf"^build {re.escape(target)}: .*?(?=^$|\Z)",
+                                    read(build, "build.ninja"), re.MULTILINE | re.DOTALL))
+    return read(build, "CMakeFiles", f"{target}.dir", "link.txt")
 
 
 def run_consumer(path, **options):

@@ -1,12 +1,13 @@
-"""siptls' sources in another project's build, by add_subdirectory and by FetchContent: it
-configures with nothing but BoringSSL and fmt, gives the three targets (CMake refuses to link to one
-with :: in its name that is not there), and installs nothing of siptls. With --build also built and
-run.
+"""siptls' sources in another project's build, by add_subdirectory and by FetchContent, and in a
+project in C alone: it configures with nothing but BoringSSL and fmt, gives the three targets (CMake
+refuses to link to one with :: in its name that is not there), and installs nothing of siptls. With
+--build also built and run.
 
 source_tree.py FACTS [--build]
 """
 
 import os
+import re
 import sys
 
 import packages
@@ -17,7 +18,7 @@ LIBRARIES = ("siptls", "shared", "static")
 
 def main():
     to_be_built = "--build" in sys.argv[2:]
-    for project in ("add_subdirectory", "fetch_content"):
+    for project in ("add_subdirectory", "fetch_content", "c_add_subdirectory"):
         build = packages.fresh(f"{project}_built" if to_be_built else project)
         options = [f"-DSIPTLS_SOURCE_DIR={packages.SOURCE}"]
         # What only tools, tests and benches need must not be asked for.
@@ -32,6 +33,10 @@ def main():
         rules = [path for path in files if path.endswith("cmake_install.cmake")
                  and "libsiptls" in packages.read(build, path)]
         expect(not rules, f"{project}: siptls is installed by {rules}")
+        # The linker of C does not add C++'s libraries itself.
+        adds = re.search(r" -l(std)?c\+\+", packages.link_rules(build, "consumer_static"))
+        expect(bool(adds) == (project == "c_add_subdirectory"),
+               f"{project}: C++'s library on the link line: {adds}")
         if to_be_built:
             common.run_or_fail(["cmake", "--build", build], timeout=900)
             for name in LIBRARIES:

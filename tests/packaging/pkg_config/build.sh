@@ -4,5 +4,5 @@
 set -e -u
 flags=$(pkg-config --cflags "$1")
 libraries=$(pkg-config --libs "$1")
-# shellcheck disable=SC2086  # lists of words
-exec ${CC:-c++} ${CFLAGS:-} $flags "$2" -o "$3" $libraries ${LDFLAGS:-}
+# As make gives them to the shell: pkg-config quotes what has a blank.
+eval "exec ${CC:-c++} ${CFLAGS:-} $flags \"\$2\" -o \"\$3\" $libraries ${LDFLAGS:-}"
