@@ -29,6 +29,14 @@ auto guarded(F&& call) -> decltype(call()) {
   }
 }
 
+// A time that has no end must not be one that is over.
+MonoTime deadline_after(std::chrono::milliseconds timeout, MonoTime now) {
+  using std::chrono::milliseconds;
+  const auto left = std::chrono::floor<milliseconds>(MonoTime::max() - std::max(now, MonoTime()));
+  if (timeout >= left) return MonoTime::max();
+  return now + std::max(timeout, milliseconds(0));
+}
+
 }  // namespace
 
 TlsSession::TlsSession(std::unique_ptr<TlsSessionImpl> impl) noexcept : impl_(std::move(impl)) {}
@@ -156,10 +164,7 @@ Result<TlsSession> TlsSessionImpl::server(const TlsContext& context, const Now& 
 Result<void> TlsSessionImpl::make_ssl(const Now& now, const SessionOptions& options) {
   const tls::CallScope scope(now);
   handshake_ = std::make_unique<Handshake>();
-  // A time that has no end must not be one that is over.
-  const auto left = std::chrono::floor<std::chrono::milliseconds>(MonoTime::max() - now.mono);
-  handshake_->deadline =
-      options.handshake_timeout < left ? now.mono + options.handshake_timeout : MonoTime::max();
+  handshake_->deadline = deadline_after(options.handshake_timeout, now.mono);
   if (role_ == Role::server && context().resumes()) handshake_->scope = options.resumption_scope;
   if (options.trace) {
     recorder_ = std::make_unique<tls::TraceRecorder>(

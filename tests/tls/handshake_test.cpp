@@ -188,6 +188,16 @@ TEST_CASE("A handshake may have all the time there is") {
   CHECK(b.established());
 }
 
+TEST_CASE("A handshake without any time is over at once, however far below zero it is") {
+  for (const auto none : {std::chrono::milliseconds(0), std::chrono::milliseconds::min()}) {
+    SessionOptions hasty;
+    hasty.handshake_timeout = none;
+    const auto over = TlsSession::client(context(), kDomain, test_now(), hasty);
+    REQUIRE_FALSE(over);
+    CHECK(over.error().reason() == Errc::handshake_timeout);
+  }
+}
+
 TEST_CASE("A peer on the allow-list gets in, in both roles") {
   const TlsContext picky = context([](TlsContextConfig& made) {
     made.allowed_peers = {"other.example", kDomain};
