@@ -62,9 +62,8 @@ std::string_view parameter_name(std::string_view parameter) {
   return trim(parameter.substr(0, parameter.find('=')));
 }
 
-// The row that holds the topmost Via, completed: `received` if the sent-by is not the address that
-// the request came from (RFC 3261 section 18.2.1), and both `received` and the value of `rport` if
-// the client asked with an empty one (RFC 3581 section 4).
+}  // namespace
+
 std::string complete_top_via(std::string_view row, std::string_view sent_by_host,
                              const siptls::Endpoint& remote) {
   const std::size_t end = find_outside_quotes(row, ',');
@@ -84,6 +83,8 @@ std::string complete_top_via(std::string_view row, std::string_view sent_by_host
   if (wants_received) via += ";received=" + remote.address_text();
   return via.append(row.substr(end));
 }
+
+namespace {
 
 bool has_tag(std::string_view to) {
   const std::vector<std::string_view> parts = split_parameters(to);

@@ -215,15 +215,6 @@ std::string transaction_of(const SipMessageView& message, std::string_view branc
   return cseq ? fmt::format("{} {}", branch, cseq->method) : "";
 }
 
-// The row with the topmost Via, as a response to the request repeats it: it tells where the request
-// came from (RFC 3261 section 18.2.1, RFC 3581).
-std::string via_with_received(const SipMessageView& request, const siptls::Endpoint& sender) {
-  constexpr std::string_view kRow = "\r\nVia: ";
-  const std::string response = tool::make_response(request, sender);
-  const std::size_t begin = response.find(kRow) + kRow.size();
-  return response.substr(begin, response.find("\r\n", begin) - begin);
-}
-
 // Start line and body as they are; `more` above the rows that `keep` leaves (it appends them).
 template <typename Keep>
 Forwarded rebuild(const SipMessageView& message, std::string_view more, const Keep& keep) {
@@ -243,7 +234,8 @@ std::string identity_row(const IdentityHeader& identity) {
 Outcome forward_request(const SipMessageView& request, const Hop& hop,
                         const IdentityHeader& identity) {
   if (std::optional<Refused> refused = refusal_of(request)) return *std::move(refused);
-  const std::string branch = branch_of(*request.top_via(), hop.peer);
+  const siptls::ViaView top_via = *request.top_via();
+  const std::string branch = branch_of(top_via, hop.peer);
   const TopRoute route = top_route(request, hop);
   std::string more =
       fmt::format("Via: SIP/2.0/{} {};branch={}\r\n", hop.to.transport, hop.to.sent_by, branch);
@@ -265,9 +257,11 @@ Outcome forward_request(const SipMessageView& request, const Hop& hop,
     } else if (row.id == HeaderId::route && index <= route.row) {
       if (index == route.row) out.append(fmt::format("Route: {}\r\n", route.value));
     } else if (row.id == HeaderId::via && std::exchange(is_top_via, false)) {
-      const std::string via = via_with_received(request, hop.sender);
-      out.append(via == siptls::unfold(row.value) ? std::string(row_octets(request, index))
-                                                  : fmt::format("Via: {}\r\n", via));
+      // As a response to the request repeats it (RFC 3261 section 18.2.1).
+      const std::string received = siptls::unfold(row.value);
+      const std::string via = tool::complete_top_via(received, top_via.host, hop.sender);
+      out.append(via == received ? std::string(row_octets(request, index))
+                                 : fmt::format("Via: {}\r\n", via));
     } else {
       out.append(row_octets(request, index));
     }
