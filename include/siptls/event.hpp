@@ -134,7 +134,8 @@ struct SendFailed {
 };
 
 // There is room again for what was refused: the write queue is below its low-water mark after
-// `queue_full`, or the memory of all connections has room for the message after `buffers_full`.
+// `queue_full`, or the memory of all connections has room for the message after `buffers_full`
+// (where that came before Connected, this comes after it).
 struct Writable {
   ConnectionId connection = ConnectionId::none;
 };

@@ -83,12 +83,13 @@ struct TransportLimits {
   // What all connections together may hold: messages that wait to be written, unfinished messages
   // and TLS records that came, and what had been received of a connection (64 KiB at most) when the
   // host paused it. A send that does not fit is refused (`buffers_full`), and Writable tells its
-  // connection when it would, those that have waited longest first. When input does not fit, the
-  // connection that holds the most input is closed with `buffers_full`, whichever it is: a peer
-  // whose record came in two segments does not pay for others with large unfinished messages. Where
-  // no connection holds more input than one TLS record (18 KiB) and most of what is held waits for
-  // peers that do not read, the one of these for which the most waits is closed instead. Handshakes
-  // are not counted: max_handshakes bounds what they hold.
+  // connection when it would, those first that have waited longest, unless theirs is too large for
+  // what is free and others are not. When input does not fit, the connection that holds the most
+  // input is closed with `buffers_full`, whichever it is: a peer whose record came in two segments
+  // does not pay for others with large unfinished messages. Where no connection holds more input
+  // than one TLS record (18 KiB) and most of what is held waits for peers that do not read, the one
+  // of these for which the most waits is closed instead. Handshakes are not counted: max_handshakes
+  // bounds what they hold.
   std::size_t max_buffered_bytes = 256 * 1024 * 1024;
   // Pings of one peer. A peer that sends more is closed (`too_many_pings`).
   Rate ping_rate{10, 100};

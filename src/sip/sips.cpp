@@ -62,9 +62,7 @@ std::string_view uri_of(std::string_view address) noexcept {
 
 std::string_view first_uri(std::string_view value) noexcept { return uri_of(take_address(value)); }
 
-// "*" stands for every binding, and is no URI (RFC 3261 section 10.2.2).
 bool all_sips(std::string_view value) noexcept {
-  if (sip::trim_lws(value) == "*") return true;
   while (!value.empty()) {
     if (!is_sips(uri_of(take_address(value)))) return false;
   }
@@ -108,9 +106,12 @@ std::optional<SipsRefusal> judge_sips(const SipMessageView& request, SipsMode mo
     return SipsRefusal{480, "Temporarily Unavailable", "381 \"SIPS Required\""};
   }
   if (!sips) return std::nullopt;
+  // There "*" stands for every binding, and is no URI (RFC 3261 section 10.2.2).
+  const bool registers = request.method() == "REGISTER";
   for (std::size_t i = 0; i < request.row_count(); ++i) {
     const HeaderRow row = request.row(i);
-    if (row.id == HeaderId::contact && !all_sips(row.value)) {
+    if (row.id != HeaderId::contact || (registers && sip::trim_lws(row.value) == "*")) continue;
+    if (!all_sips(row.value)) {
       return SipsRefusal{400, "SIPS Request-URI with a Contact that is not SIPS", {}};
     }
   }

@@ -15,6 +15,7 @@
 #include "siptls/tls_transport.hpp"
 #include "transport/flow.hpp"
 #include "transport/rate.hpp"
+#include "transport/room_queue.hpp"
 #include "transport/write_queue.hpp"
 
 namespace siptls {
@@ -97,8 +98,7 @@ struct Connection {
   // Its part of TransportCore::buffered_.
   std::size_t counted_queued = 0;
   std::size_t counted_held = 0;
-  // Octets of a send that was refused with buffers_full, for which Writable is owed; or 0.
-  std::size_t wanted_room = 0;
+  RoomQueue::Place room;  // a send was refused with buffers_full; Writable is owed
 
   bool connected = false;   // Connected was given
   bool finishing = false;   // no more messages are handed out and none are taken
@@ -108,6 +108,7 @@ struct Connection {
   bool to_judge = false;      // is in TransportCore::to_judge_
   bool input_over = false;    // the peer's TCP has ended: there is nothing to read any more
   bool unpolled = false;      // hung up while nobody reads: out of the poller until then
+  bool hung_up = false;       // the same, and also when somebody reads again
   bool kept_input = false;    // session or framer hold input from before a pause
   bool dirty = false;         // has gathered output; is in TransportCore::dirty_
   bool refused_send = false;  // a send was refused with queue_full; Writable is owed
@@ -120,9 +121,13 @@ struct Connection {
 };
 
 // Known to be dead, though nobody has read yet how it ended: the peer has reset it while the host
-// does not listen, or a write has failed.
+// does not listen, or a write has failed. One that has another address to go to is not.
 inline bool is_lost(const Connection& connection) noexcept {
-  return connection.unpolled || connection.write_error != nullptr;
+  if (!connection.connected && connection.outgoing &&
+      connection.outgoing->next_remote < connection.outgoing->target.remotes.size()) {
+    return false;
+  }
+  return connection.hung_up || connection.write_error != nullptr;
 }
 
 // Whether something may begin on it that any other connection would do for (RFC 5923 section 8).

@@ -85,40 +85,31 @@ bool TransportCore::end_largest_holder(const Connection& latest) {
   return true;
 }
 
-bool TransportCore::has_room(std::size_t octets) const noexcept {
-  return octets <= limits_.max_buffered_bytes - std::min(buffered_, limits_.max_buffered_bytes);
+std::size_t TransportCore::room() const noexcept {
+  return limits_.max_buffered_bytes - std::min(buffered_, limits_.max_buffered_bytes);
 }
 
-// Who has waited longest is told first, and when what was refused would fit: so no Writable is in
-// vain, a host that sends again at each cannot spin, and nobody with a large message is passed
-// over.
+// Told when what was refused would fit: so no Writable is in vain, and a host that sends again at
+// each cannot spin. A connection that is still coming about has an id that the host does not know;
+// its turn begins with Connected.
 void TransportCore::want_room(Connection& connection, std::size_t octets) {
-  if (connection.wanted_room == 0) {
-    // Of those that have ended meanwhile, a few are waited for until it is their turn.
-    if (wanting_room_.size() > 2 * connections_.size()) {
-      std::erase_if(wanting_room_, [&](ConnectionId id) { return find(id) == nullptr; });
-    }
-    wanting_room_.push_back(connection.id);
+  if (connection.connected) {
+    room_queue_.enter(connection.id, octets, connection.room);
+  } else {
+    std::size_t& wanted = connection.room.octets;
+    wanted = wanted == 0 ? octets : std::min(wanted, octets);
   }
-  connection.wanted_room = octets;
 }
 
-// Whether the first of them can be told, or need not be.
-bool TransportCore::room_is_owed() const {
-  if (wanting_room_.empty()) return false;
-  const auto first = connections_.find(static_cast<std::uint64_t>(wanting_room_.front()));
-  return first == connections_.end() || first->second->finishing ||
-         has_room(first->second->wanted_room);
-}
+bool TransportCore::room_is_owed() const noexcept { return room_queue_.next(room()).has_value(); }
 
 // Tells one, and not all at once: what it sends then may be all that there was room for.
 bool TransportCore::offer_room() {
-  if (!room_is_owed()) return false;
-  Connection* connection = find(wanting_room_.front());
-  wanting_room_.pop_front();
-  if (connection == nullptr) return true;
-  connection->wanted_room = 0;
-  if (!connection->finishing) put_event(Writable{connection->id});
+  const auto next = room_queue_.next(room());
+  if (!next) return false;
+  Connection& connection = *find(*next);
+  room_queue_.leave(connection.room);
+  if (!connection.finishing) put_event(Writable{connection.id});
   return true;
 }
 

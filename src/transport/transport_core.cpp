@@ -250,7 +250,7 @@ void TransportCore::serve(const net::Ready& ready) {
     if (ready.hung_up && !interest.read && !interest.write) {
       // Level-triggered, it would be announced again and again until somebody reads.
       poller_.remove(connection->socket.get());
-      connection->unpolled = true;
+      connection->unpolled = connection->hung_up = true;
     } else if (ready.readable && interest.read) {
       read_from(*connection);
     }

@@ -272,9 +272,9 @@ class TransportCore {
   std::optional<FallbackTarget> fallback_target(ConnectionId id, const ResponseFallback& fallback);
 
   // transport_buffers.cpp: what all connections together hold
-  bool has_room(std::size_t octets) const noexcept;
+  std::size_t room() const noexcept;
   void want_room(Connection& connection, std::size_t octets);
-  bool room_is_owed() const;
+  bool room_is_owed() const noexcept;
   bool offer_room();
   void count_queued(Connection& connection);
   bool count_held(Connection& connection);
@@ -363,8 +363,7 @@ class TransportCore {
 
   Admission admission_;
   std::size_t buffered_ = 0;  // octets that wait to be written, and input that is held
-  // Connections whose send was refused with buffers_full, each once, in the order of the refusals.
-  std::deque<ConnectionId> wanting_room_;
+  RoomQueue room_queue_;
   Account account_;
   std::deque<Event> events_;
   std::vector<ConnectionId> dirty_;

@@ -254,6 +254,7 @@ void TransportCore::bury(Connection& connection, Farewell farewell) {
         break;
     }
   }
+  room_queue_.leave(connection.room);
   const auto found = connections_.find(static_cast<std::uint64_t>(connection.id));
   graveyard_.push_back(std::move(found->second));
   connections_.erase(found);

@@ -93,6 +93,7 @@ void TransportCore::after_session_moved(Connection& connection) {
     connection.framer.emplace(FramerOptions{role, limits_.framer}, *workspace_);
     put_event(Connected{connection.id, connection.role, connection.local, connection.remote,
                         connection.listener, connection.session->peer(), connection.wire_remote()});
+    if (connection.room.octets != 0) want_room(connection, connection.room.octets);
     if (connection.role == ConnectionRole::server) {
       admission_.end_handshake();
       if (connection.entered) admission_.prove(connection.remote);

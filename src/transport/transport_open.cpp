@@ -307,8 +307,8 @@ void TransportCore::attempt_failed(Connection& connection, Error error) {
     connection.socket.close();
   }
   connection.session.reset();
-  connection.asked = connection.unpolled = connection.input_over = connection.starved = false;
-  connection.lacked_memory = false;
+  connection.asked = connection.unpolled = connection.hung_up = connection.input_over = false;
+  connection.starved = connection.lacked_memory = false;
   connection.write_error.reset();
   connection.write_error_until = connection.write_since = MonoTime::max();
   try_next_remote(connection);

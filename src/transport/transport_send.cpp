@@ -27,7 +27,7 @@ Result<SendToken> TransportCore::enqueue(Connection& connection, std::span<const
                                             " messages waiting, " + std::to_string(queued) +
                                             " octets");
   }
-  if (!has_room(message.size())) {
+  if (message.size() > room()) {
     // A connection that is only about to be opened is given up: it has no id that could be told.
     if (connection.socket) want_room(connection, message.size());
     return Unexpected(Errc::buffers_full, "all connections together hold " +

@@ -278,10 +278,16 @@ TEST_CASE("sips is refused, required or allowed by mode") {
                     SipsMode::enabled));
   CHECK(mixed->warning.empty());
   // Every binding is to be removed (RFC 3261 section 10.2.2).
-  CHECK_FALSE(judge("sips:b", "Contact: *\r\nExpires: 0\r\n", SipsMode::enabled));
-  CHECK_FALSE(judge("sips:b", "m:\t* \r\n", SipsMode::required));
-  CHECK(judge("sips:b", "Contact: *, <sips:a>\r\n", SipsMode::enabled));
-  CHECK(judge("sips:b", "Contact: **\r\n", SipsMode::enabled));
+  const auto judge_register = [](const std::string& rows, SipsMode mode) {
+    return siptls::judge_sips(
+        *Parsed("REGISTER sips:b SIP/2.0\r\n" + rows + "Content-Length: 0\r\n\r\n"), mode);
+  };
+  CHECK_FALSE(judge_register("Contact: *\r\nExpires: 0\r\n", SipsMode::enabled));
+  CHECK_FALSE(judge_register("m:\t* \r\n", SipsMode::required));
+  CHECK(judge_register("Contact: *, <sips:a>\r\n", SipsMode::enabled));
+  CHECK(judge_register("Contact: **\r\n", SipsMode::enabled));
+  // Of other methods it is no Contact (section 20.10).
+  CHECK(judge("sips:b", "Contact: *\r\nExpires: 0\r\n", SipsMode::enabled));
   CHECK_FALSE(siptls::judge_sips(*Parsed("SIP/2.0 200 OK\r\nl:0\r\n\r\n"), SipsMode::required));
 }
 

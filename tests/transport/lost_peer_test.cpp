@@ -70,18 +70,20 @@ TEST_CASE(
 }
 
 TEST_CASE("A response for a connection that is known to be dead takes its other way") {
-  for (const bool write_first : {false, true}) {
-    CAPTURE(write_first);
+  enum class Told { by_silence, by_write, by_silence_and_heard_again };
+  for (const Told told : {Told::by_silence, Told::by_write, Told::by_silence_and_heard_again}) {
+    CAPTURE(static_cast<int>(told));
     Stage stage;
     const Endpoint serves_at = stage.client.listen(world().context(world().beta));
     TlsTransport& server = stage.server.transport();
     REQUIRE(server.pause(stage.at_server));
     REQUIRE(stage.client.transport().abort(stage.id));
-    if (write_first) {
+    if (told == Told::by_write) {
       REQUIRE(server.send(stage.at_server, octets(options_request(2))));
     } else {
       settle({&stage.server, &stage.client});
     }
+    if (told == Told::by_silence_and_heard_again) REQUIRE(server.resume(stage.at_server));
     const std::string response = "SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n";
     ResponseFallback fallback;
     fallback.remotes = {serves_at};

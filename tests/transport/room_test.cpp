@@ -1,6 +1,8 @@
 // buffers_full: a send that all connections together had no room for, and who is told of room.
 #include <poll.h>
 
+#include <tuple>
+
 #include "catch.hpp"
 #include "transport/harness.hpp"
 #include "transport/raw_peer.hpp"
@@ -116,6 +118,57 @@ TEST_CASE("A host that waits for Writable gets all its messages through, and nev
   // Each Writable was good for a message.
   CHECK(refusals <= stage.ids.size() * (kEach + 1));
   CHECK(stage.server.count("SendFailed") == 0);
+}
+
+TEST_CASE("A large message that still has no room keeps nobody from being told") {
+  Stage stage;
+  stage.connect(4);
+  const auto [full, wants_much, wants_little, unfinished] =
+      std::tuple(stage.ids[0], stage.ids[1], stage.ids[2], stage.ids[3]);
+  stage.clients[3].send(options_request(9, std::string(40'000, 'y')).substr(0, 20'000));
+  settle({&stage.server});
+  REQUIRE(stage.fill(full) == Errc::buffers_full);
+  TlsTransport& server = stage.server.transport();
+  const std::string huge = options_request(2, std::string(90'000, 'x'));
+  const std::string small = options_request(3);
+  REQUIRE_FALSE(server.send(wants_much, octets(huge)));
+  while (server.send(full, octets(small))) {
+  }
+  REQUIRE_FALSE(server.send(wants_little, octets(small)));
+  REQUIRE(server.abort(full));
+  settle({&stage.server});
+  CHECK(stage.told() == std::vector<ConnectionId>{wants_little});
+  CHECK_FALSE(stage.readable());
+  // What else it sends meanwhile takes nothing from what it is owed.
+  REQUIRE(server.send(wants_much, octets(small)));
+  settle({&stage.server});
+  CHECK(stage.told().size() == 1);
+  REQUIRE(server.abort(unfinished));
+  run_until({&stage.server}, [&] { return stage.clients[1].step(), stage.told().size() == 2; });
+  CHECK(stage.told().back() == wants_much);
+  CHECK(server.send(wants_much, octets(huge)));
+}
+
+TEST_CASE("A connection that is coming about is told of room after its Connected") {
+  Stage stage;
+  stage.connect(1);
+  Host other;
+  const Endpoint there = other.listen(world().context(world().alpha.leaf));
+  TlsTransport& server = stage.server.transport();
+  const auto coming = server.connect(target(there, world().context(world().beta)));
+  REQUIRE(coming);
+  REQUIRE(stage.fill(stage.ids[0]) == Errc::buffers_full);
+  const auto refused = server.send(*coming, octets(stage.large));
+  REQUIRE_FALSE(refused);
+  REQUIRE(refused.error().reason() == Errc::buffers_full);
+  REQUIRE(server.abort(stage.ids[0]));
+  stage.server.take_events();
+  CHECK(stage.told().empty());
+  std::vector<std::string> seen;
+  stage.server.on_event = [&](const Event&, const Seen& one) { seen.push_back(one.kind); };
+  run_until({&stage.server, &other}, [&] { return stage.server.count("Writable") == 1; });
+  CHECK(seen == std::vector<std::string>{"Connected", "Writable"});
+  CHECK(stage.told() == std::vector<ConnectionId>{*coming});
 }
 
 TEST_CASE("A message that would never have room is refused as too large, and nothing is owed") {

@@ -26,7 +26,7 @@ enum siptls_event_kind {
   SIPTLS_EVENT_PONG = 8,
   SIPTLS_EVENT_SENT = 9,         /* token; only with SIPTLS_REPORT_ALWAYS */
   SIPTLS_EVENT_SEND_FAILED = 10, /* token, error, bytes_written, delivery */
-  SIPTLS_EVENT_WRITABLE = 11,    /* after a send was refused with SIPTLS_E_QUEUE_FULL */
+  SIPTLS_EVENT_WRITABLE = 11,    /* after SIPTLS_E_QUEUE_FULL or SIPTLS_E_BUFFERS_FULL */
   SIPTLS_EVENT_PEER_CLOSING = 12,
   SIPTLS_EVENT_FLOW_FAILED = 13,      /* error: no pong came; CLOSED follows */
   SIPTLS_EVENT_CLOSED = 14,           /* error (NULL: a clean end), truncated */

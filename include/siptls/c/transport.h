@@ -82,7 +82,8 @@ SIPTLS_C_API int siptls_transport_send_to(siptls_transport* transport, const sip
                                           const void* message, size_t size,
                                           const siptls_send_options* options, siptls_token* token,
                                           siptls_error* error);
-/* On the connection of the request, or, if that has ended, as `fallback` (may be NULL) says. */
+/* On the connection of the request, or, if that has ended or is known to be dead, as `fallback`
+ * (may be NULL) says. An id that this transport never gave is SIPTLS_E_UNKNOWN_CONNECTION. */
 SIPTLS_C_API int siptls_transport_respond(siptls_transport* transport, siptls_connection connection,
                                           const void* message, size_t size,
                                           const siptls_fallback* fallback,
@@ -140,9 +141,9 @@ SIPTLS_C_API const siptls_peer* siptls_transport_peer(siptls_transport* transpor
 SIPTLS_C_API size_t siptls_transport_connection_count(const siptls_transport* transport);
 
 /* A handle for other threads: thread-safe, and may outlive the transport, after whose end every
- * call answers SIPTLS_E_TRANSPORT_CLOSED. What it accepts wakes the descriptor. While 4,096 calls
- * or 8 MiB of messages wait for the transport's thread, a call answers SIPTLS_E_QUEUE_FULL; no
- * WRITABLE follows that, so try again a little later. */
+ * call answers SIPTLS_E_TRANSPORT_CLOSED; in a forked child SIPTLS_E_WRONG_PROCESS. What it accepts
+ * wakes the descriptor. While 4,096 calls or 8 MiB of messages wait for the transport's thread, a
+ * call answers SIPTLS_E_QUEUE_FULL; no WRITABLE follows that, so try again a little later. */
 typedef struct siptls_sender siptls_sender;
 
 SIPTLS_C_API int siptls_sender_new(const siptls_transport* transport, siptls_sender** sender,
