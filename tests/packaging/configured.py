@@ -69,7 +69,7 @@ def check_places(title, build, fake):
         with open(os.path.join(package, f"siptls{kind}Targets.cmake"), "w",
                   encoding="utf-8") as file:
             file.write(f"add_library(siptls::{kind.lower()} INTERFACE IMPORTED)\n")
-    other = packages.fake_boringssl("other_boringssl", api=98)
+    other = packages.fake_boringssl("configured_boringssl", api=98)
     for variables, wanted in (({}, 0), ({"BoringSSL_ROOT": other}, 1)):
         done = packages.configure("find_package", packages.fresh("own_parts_consumer"),
                                   f"-Dsiptls_DIR={package}", "-DLIBRARIES=static",
