@@ -98,7 +98,13 @@ else()
   set(_boringssl_given FALSE)
   set(_boringssl_root "${BoringSSL_ROOT}")
   if(NOT _boringssl_root)
-    set(_boringssl_root "$ENV{BoringSSL_ROOT}")
+    # Kept, since CMake runs again by itself, maybe from another shell, and must not take another
+    # library then.
+    if(NOT "$ENV{BoringSSL_ROOT}" STREQUAL "")
+      set(BoringSSL_ROOT_OF_ENVIRONMENT "$ENV{BoringSSL_ROOT}"
+          CACHE INTERNAL "The environment's last BoringSSL_ROOT")
+    endif()
+    set(_boringssl_root "${BoringSSL_ROOT_OF_ENVIRONMENT}")
   endif()
   if(NOT _boringssl_root AND VCPKG_INSTALLED_DIR AND VCPKG_TARGET_TRIPLET)
     # Another library of that kind may be there instead, for other users of vcpkg.

@@ -17,6 +17,9 @@ foreach(lib stdc++ c++)
   endif()
 endforeach()
 
+# What is local to a file can have the name of another file's, whatever a parent wishes.
+set(CMAKE_UNITY_BUILD OFF)
+
 # What every target of the project is compiled with: siptls_compile_settings(target).
 function(siptls_compile_settings target)
   target_compile_features(${target} PUBLIC cxx_std_20)

@@ -45,7 +45,12 @@ place_policy() {
   remove_policy  # one that an earlier run could not remove because it was killed
   # A dangling symbolic link or any other thing there belongs to someone else.
   if [ -e "$POLICY" ] || [ -L "$POLICY" ]; then return 0; fi
-  printf '#!/bin/sh\n%s\nexit 101\n' "$POLICY_MARK" >"$POLICY" && chmod 755 "$POLICY"
+  # In one step: the empty file of a full disk would be taken for someone else's ever after.
+  if ! printf '#!/bin/sh\n%s\nexit 101\n' "$POLICY_MARK" >"$POLICY.new" ||
+     ! chmod 755 "$POLICY.new" || ! mv "$POLICY.new" "$POLICY"; then
+    rm -f "$POLICY.new"
+    return 1
+  fi
 }
 
 apt() { LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get "$@" </dev/null; }

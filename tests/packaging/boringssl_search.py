@@ -26,9 +26,9 @@ TARGETS = {
 }
 
 
-def ask(title, *options, **variables):
-    """What FindBoringSSL.cmake says that it found, or its error."""
-    done = packages.configure("own_boringssl", packages.fresh("own_boringssl"),
+def ask(title, *options, build=None, **variables):
+    """What FindBoringSSL.cmake says that it found, or its error; in a new folder, or in `build`."""
+    done = packages.configure("own_boringssl", build or packages.fresh("own_boringssl"),
                               f"-DSIPTLS_SOURCE_DIR={packages.SOURCE}", *options, **variables)
     found = re.search(r"^-- found: (.*)$", done.stdout, re.MULTILINE)
     said = re.search(r"^CMake Error[^\n]*\n(.*?)^Call Stack", done.stdout,
@@ -75,9 +75,23 @@ def check_folders():
     expect("vcpkg_installed" not in answer, f"vcpkg's OpenSSL: {answer}")
 
 
+def check_environment():
+    """The environment's BoringSSL_ROOT is kept by a build that is configured again without it."""
+    build = packages.fresh("own_boringssl")
+    first = packages.fake_boringssl("fake_boringssl", api=98)
+    second = packages.fake_boringssl("second_boringssl", api=97)
+    for title, variables, wanted in (
+            ("the environment's root", {"BoringSSL_ROOT": first}, f"API 98, {first}"),
+            ("the same, configured again from another shell", {}, f"API 98, {first}"),
+            ("another root in the environment", {"BoringSSL_ROOT": second}, f"API 97, {second}")):
+        answer = ask(title, "-DHOW=none", build=build, **variables)
+        expect(answer == f"static, {wanted}/include", f"{title}: {answer}")
+
+
 def main():
     check_targets()
     check_folders()
+    check_environment()
     packages.finish()
 
 

@@ -31,13 +31,18 @@ def check_parent(how, kind):
     title = f"a parent's BoringSSL, {how}, {kind}"
     done = packages.configure("own_parts", build, f"-DSIPTLS_SOURCE_DIR={packages.SOURCE}",
                               f"-DFAKE={fake}", f"-DHOW={how}", f"-DKIND={kind}",
-                              "-DCMAKE_DISABLE_FIND_PACKAGE_fmt=ON")
+                              "-DCMAKE_DISABLE_FIND_PACKAGE_fmt=ON", "-DCMAKE_UNITY_BUILD=ON")
     if done.returncode != 0:
         expect(False, f"{title}: status {done.returncode}:\n{done.stdout}")
         return
     shared = kind == "SHARED"
     # The shared library is prelinked to nobody's functions, the static one is hidden.
     expect(compiled_with_no_plt(build) == shared, f"{title}: -fno-plt: {not shared}")
+    # A parent's wish for unity builds is not one about our files, nor are its sanitizers ours.
+    compiled = packages.read(build, "compile_commands.json")
+    expect(not re.search(r"/siptls/src/\S*/Unity/", compiled),
+           f"{title}: our files are compiled as one")
+    expect("--no-undefined" not in link_commands(build), f"{title}: --no-undefined")
     hidden = "siptls_static_merged.o" in link_commands(build)
     expect(hidden == (not shared and gnu_tools()), f"{title}: BoringSSL is hidden: {hidden}")
     config = packages.read(build, "siptls", "package", "siptlsConfig.cmake")
